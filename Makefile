@@ -1,0 +1,53 @@
+# Everything a fresh machine needs: git, make, Python 3.11 or newer. `make demo` and `make test` set up by themselves.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV_VERSION := 0.13.9
+STAMP := $(VENV)/.ready
+TRACKED := requirements.lock pyproject.toml
+
+.PHONY: setup demo test test-slow test-cluster test-gpu lint bench lock clean
+
+setup: $(STAMP)
+
+# Bytecode is compiled once here: without it, every process that Ray starts takes twice as long.
+$(STAMP): $(TRACKED)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "ignm needs Python 3.11 or newer; say which with: make PYTHON=python3.12 setup"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet uv==$(UV_VERSION)
+	$(BIN)/uv pip install --python $(BIN)/python --compile-bytecode -r requirements.lock
+	$(BIN)/uv pip install --python $(BIN)/python --compile-bytecode --no-deps -e .
+	@touch $(STAMP)
+
+demo: setup
+	$(BIN)/ignm run quick
+
+test: setup
+	$(BIN)/python -m pytest
+
+test-slow: setup
+	$(BIN)/python -m pytest -m slow
+
+test-cluster: setup
+	$(BIN)/python -m pytest -m cluster
+
+test-gpu: setup
+	$(BIN)/python -m pytest -m gpu
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup
+	$(BIN)/python benchmarks/training_step.py
+
+# After a change of the dependencies in pyproject.toml. A requirements file carries no download addresses.
+lock: setup
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links \
+	  --group dev --group lock pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info

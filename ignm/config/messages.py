@@ -1,0 +1,59 @@
+"""Validation errors as sentences: which field, what is wrong, what is allowed."""
+
+import difflib
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from ignm.errors import IgnmError
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def fields_at(model: type[BaseModel], path: tuple[str | int, ...]) -> dict[str, Any]:
+    """Return the fields of the section that `path` leads to, or nothing where it leads nowhere."""
+    for part in path:
+        field = model.model_fields.get(str(part))
+        annotation = field.annotation if field else None
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return {}
+        model = annotation
+    return dict(model.model_fields)
+
+
+def nearest(name: str, allowed: list[str]) -> str:
+    """Return ' (did you mean ...?)' where one of the allowed names is near, else an empty string."""
+    close = difflib.get_close_matches(name, allowed, n=1, cutoff=0.6)
+    return f" (did you mean '{close[0]}'?)" if close else ""
+
+
+def _sentence(model: type[BaseModel], error: Any) -> str:
+    location = tuple(part for part in error["loc"])
+    path = ".".join(str(part) for part in location)
+    if error["type"] == "extra_forbidden":
+        allowed = sorted(fields_at(model, location[:-1]))
+        return f"{path}: unknown key{nearest(str(location[-1]), allowed)}; allowed here: {', '.join(allowed)}"
+    if error["type"] == "missing":
+        return f"{path}: required, but not given"
+    if error["type"] == "value_error":
+        text = str(error["ctx"]["error"])
+        return f"{path}: {text}" if path else text
+    if error["type"] == "literal_error":
+        return f"{path}: {error['input']!r} is not one of {error['ctx']['expected'].replace(' or ', ', ')}"
+    return f"{path}: {error['msg'][0].lower()}{error['msg'][1:]}, not {error['input']!r}"
+
+
+def validated(model: type[M], value: Any, source: str) -> M:
+    """Validate `value` as `model`; raise IgnmError with one line per fault, headed by `source`."""
+    if not isinstance(value, dict):
+        raise IgnmError(f"{source}: expected a mapping of keys to values, found {type(value).__name__}")
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        lines: dict[str, None] = {}
+        for fault in error.errors():
+            # A field that may be null reports each alternative; the null one is noise.
+            if fault["type"] == "none_required":
+                continue
+            lines[_sentence(model, fault)] = None
+        raise IgnmError("\n  ".join([f"{source}: not valid", *lines])) from None

@@ -1,0 +1,81 @@
+"""Adversarial losses as pure functions of logits, each a pair for discriminator and generator."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True)
+class AdversarialLoss:
+    """The two sides of the game; both take (real logits, fake logits), each (N,), and give a scalar to be minimised."""
+
+    discriminator: Callable[[Tensor, Tensor], Tensor]
+    generator: Callable[[Tensor, Tensor], Tensor]
+    generator_sees_real: bool = False
+    """Whether the generator's side depends on the real logits; if not, they need not be computed for it."""
+
+
+def _check(real: Tensor, fake: Tensor) -> None:
+    if real.ndim != 1 or real.shape != fake.shape:
+        raise ValueError(f"logits must be (N,) and alike: real {tuple(real.shape)}, fake {tuple(fake.shape)}")
+
+
+def cross_entropy_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """-log s(real) - log(1 - s(fake)) with the logistic s (Goodfellow et al. 2014, equation 1)."""
+    _check(real, fake)
+    return F.softplus(-real).mean() + F.softplus(fake).mean()
+
+
+def minimax_generator(real: Tensor, fake: Tensor) -> Tensor:
+    """log(1 - s(fake)) (Goodfellow et al. 2014, equation 1): saturates where the discriminator is sure."""
+    return -F.softplus(fake).mean()
+
+
+def non_saturating_generator(real: Tensor, fake: Tensor) -> Tensor:
+    """-log s(fake) (Goodfellow et al. 2014, section 3)."""
+    return F.softplus(-fake).mean()
+
+
+def least_squares_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """((real - 1)^2 + fake^2) / 2 (Mao et al. 2017, equation 9)."""
+    _check(real, fake)
+    return ((real - 1).square().mean() + fake.square().mean()) / 2
+
+
+def least_squares_generator(real: Tensor, fake: Tensor) -> Tensor:
+    """(fake - 1)^2 / 2 (Mao et al. 2017, equation 9)."""
+    return (fake - 1).square().mean() / 2
+
+
+def hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """max(0, 1 - real) + max(0, 1 + fake) (Miyato et al. 2018, equation 16)."""
+    _check(real, fake)
+    return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
+
+
+def hinge_generator(real: Tensor, fake: Tensor) -> Tensor:
+    """-fake (Miyato et al. 2018, equation 17)."""
+    return -fake.mean()
+
+
+def relativistic_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """softplus(-(real - fake)), image by image (Jolicoeur-Martineau 2019; Huang et al. 2024, equation 2)."""
+    _check(real, fake)
+    return F.softplus(fake - real).mean()
+
+
+def relativistic_generator(real: Tensor, fake: Tensor) -> Tensor:
+    """softplus(-(fake - real)), image by image (Huang et al. 2024, equation 2)."""
+    _check(real, fake)
+    return F.softplus(real - fake).mean()
+
+
+ADVERSARIAL: dict[str, AdversarialLoss] = {
+    "minimax": AdversarialLoss(cross_entropy_discriminator, minimax_generator),
+    "non_saturating": AdversarialLoss(cross_entropy_discriminator, non_saturating_generator),
+    "least_squares": AdversarialLoss(least_squares_discriminator, least_squares_generator),
+    "hinge": AdversarialLoss(hinge_discriminator, hinge_generator),
+    "relativistic": AdversarialLoss(relativistic_discriminator, relativistic_generator, generator_sees_real=True),
+}

@@ -1,0 +1,1 @@
+"""What is measured of a generator: extractors, references, the Frechet distance, diversity."""

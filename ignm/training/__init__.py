@@ -1,0 +1,1 @@
+"""The engine: trains one trial and yields its measurements."""

@@ -1,0 +1,148 @@
+"""Checkpoints: safetensors for weights, a weights-only state beside them, whole or absent, verified when read.
+
+A trial keeps its two newest ones, each in a directory named by the images it had seen:
+`checkpoint.json` (config, seed, measurements, SHA-256 of the other files), `networks.safetensors`,
+`generator_ema.safetensors` and `state.pt`.
+"""
+
+import hashlib
+import logging
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from ignm.config import Config, validated
+from ignm.errors import IgnmError
+from ignm.files import atomic_directory, read_json, write_json
+from ignm.models.networks import Generator, build_generator
+from ignm.training.measurement import Measurement
+from ignm.training.trainer import Trainer
+
+FORMAT = 1
+KEPT = 2
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint found intact on disk."""
+
+    path: Path
+    config: Config
+    seed: int
+    channels: int
+    images_seen: int
+    measurements: list[Measurement]
+
+
+def save_checkpoint(trainer: Trainer, measurements: list[Measurement], channels: int, trial: Path) -> Path:
+    """Write a checkpoint under `trial` and remove those older than the last two."""
+    target = trial / f"checkpoint-{trainer.images_seen:010d}"
+    with atomic_directory(target) as directory:
+        weights = {
+            f"{name}.{key}": value.contiguous()
+            for name, network in trainer.networks().items()
+            for key, value in network.state_dict().items()
+            if name != "generator_ema"
+        }
+        safetensors.torch.save_file(weights, directory / "networks.safetensors")
+        save_generator(trainer.average.state_dict(), directory / "generator_ema.safetensors")
+        torch.save(trainer.state(), directory / "state.pt")
+        description = {
+            "format": FORMAT,
+            "config": trainer.config.model_dump(mode="json"),
+            "seed": trainer.seed,
+            "channels": channels,
+            "images_seen": trainer.images_seen,
+            "torch": str(torch.__version__),
+            "measurements": [asdict(each) for each in measurements],
+            "sha256": {file.name: _digest(file) for file in sorted(directory.iterdir())},
+        }
+        write_json(directory / "checkpoint.json", description)
+    for old in _candidates(trial)[KEPT:]:
+        shutil.rmtree(old, ignore_errors=True)
+    return target
+
+
+def save_generator(weights: dict[str, Tensor], path: Path) -> None:
+    """Write a generator's weights as safetensors."""
+    safetensors.torch.save_file({key: value.contiguous() for key, value in weights.items()}, path)
+
+
+def latest_checkpoint(trial: Path) -> Checkpoint | None:
+    """Return the newest intact checkpoint of a trial; a damaged one is logged and passed over."""
+    for path in _candidates(trial):
+        try:
+            return open_checkpoint(path)
+        except IgnmError as error:
+            _log.warning("%s; falling back to the one before", error)
+    return None
+
+
+def open_checkpoint(path: Path) -> Checkpoint:
+    """Open a checkpoint directory, or the newest one of a trial's directory; raise IgnmError where there is no intact one."""
+    if not (path / "checkpoint.json").exists():
+        inner = latest_checkpoint(path) if path.is_dir() else None
+        if inner is None:
+            raise IgnmError(f"{path}: no checkpoint here; expected a directory with checkpoint.json, or a trial's directory")
+        return inner
+    try:
+        description = read_json(path / "checkpoint.json")
+        for name, digest in description["sha256"].items():
+            if _digest(path / name) != digest:
+                raise IgnmError(f"{path / name}: damaged (its SHA-256 is not the one written down)")
+        if description["format"] != FORMAT:
+            raise IgnmError(f"{path}: checkpoint format {description['format']}, this version reads {FORMAT}")
+        return Checkpoint(
+            path=path,
+            config=validated(Config, description["config"], str(path)),
+            seed=description["seed"],
+            channels=description["channels"],
+            images_seen=description["images_seen"],
+            measurements=[Measurement(**each) for each in description["measurements"]],
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise IgnmError(f"{path}: damaged checkpoint: {error}") from None
+
+
+def restore(trainer: Trainer, checkpoint: Checkpoint) -> None:
+    """Put a trainer in the checkpoint's state; raise IgnmError if it was made for another config or seed."""
+    if checkpoint.config != trainer.config or checkpoint.seed != trainer.seed:
+        raise IgnmError(
+            f"{checkpoint.path}: made with config {checkpoint.config.config_id} and seed {checkpoint.seed}, not with "
+            f"{trainer.config.config_id} and {trainer.seed}; use another output directory"
+        )
+    weights = safetensors.torch.load_file(checkpoint.path / "networks.safetensors", device=str(trainer.device))
+    average = safetensors.torch.load_file(checkpoint.path / "generator_ema.safetensors", device=str(trainer.device))
+    for name in ("generator", "discriminator"):
+        own = {key.removeprefix(f"{name}."): value for key, value in weights.items() if key.startswith(f"{name}.")}
+        trainer.networks()[name].load_state_dict(own)
+    trainer.average.load_state_dict(average)
+    state: dict[str, Any] = torch.load(checkpoint.path / "state.pt", map_location=trainer.device, weights_only=True)
+    trainer.load_state(state)
+
+
+def load_generator(checkpoint: Checkpoint, device: torch.device) -> Generator:
+    """Return the averaged generator of a checkpoint, in eval mode."""
+    return load_generator_file(checkpoint.path / "generator_ema.safetensors", checkpoint.config, checkpoint.channels, device)
+
+
+def load_generator_file(path: Path, config: Config, channels: int, device: torch.device) -> Generator:
+    """Return a generator from a safetensors file, in eval mode."""
+    generator = build_generator(config, channels, seed=0).to(device)
+    generator.load_state_dict(safetensors.torch.load_file(path, device=str(device)))
+    return generator.eval().requires_grad_(False)
+
+
+def _candidates(trial: Path) -> list[Path]:
+    return sorted(trial.glob("checkpoint-*"), reverse=True)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

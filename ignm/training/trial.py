@@ -1,0 +1,122 @@
+"""One trial, from its specification to its last measurement, resumable at every measurement.
+
+A trial's directory holds `trial.json` (the specification), `checkpoint-*`, `measurements.jsonl`, `samples.png` and
+`progress.json` (where training stands, for whoever watches).
+"""
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ignm.config import TrialSpec, validated
+from ignm.data.cache import Dataset
+from ignm.errors import IgnmError
+from ignm.files import read_json, write_json
+from ignm.metrics.evaluator import Evaluator
+from ignm.training.checkpoint import latest_checkpoint, restore, save_checkpoint
+from ignm.training.measurement import Measurement, write_measurements
+from ignm.training.samples import save_samples
+from ignm.training.trainer import DivergedError, Trainer
+
+SECONDS_BETWEEN_PROGRESS = 0.5
+
+OnProgress = Callable[[float], None]
+
+
+@dataclass
+class ProgressFile:
+    """Keeps `progress.json` of a trial current without writing more often than people can read."""
+
+    path: Path
+    written: float = 0.0
+
+    def __call__(self, kimg: float) -> None:
+        """Note that training stands at `kimg`."""
+        now = time.time()
+        if now - self.written >= SECONDS_BETWEEN_PROGRESS:
+            write_json(self.path, {"kimg": kimg, "time": now})
+            self.written = now
+
+
+def check_fits(spec: TrialSpec, dataset: Dataset) -> None:
+    """Raise IgnmError where the dataset is not the one that the config names, or is too small for a batch."""
+    data = spec.config.data
+    if (dataset.name, dataset.resolution) != (data.name, data.resolution):
+        raise IgnmError(f"data: the config names {data.name} at {data.resolution}, given {dataset.name} at {dataset.resolution}")
+    if len(dataset.images) < 2:
+        raise IgnmError(f"data.name: {data.name} has {len(dataset.images)} image; at least 2 are needed")
+
+
+def write_spec(spec: TrialSpec, directory: Path) -> None:
+    """Write down what the trial is; raise IgnmError if the directory belongs to another one."""
+    path = directory / "trial.json"
+    if path.exists():
+        before = validated(TrialSpec, read_json(path), str(path))
+        if (before.config, before.seed, before.evaluation) != (spec.config, spec.seed, spec.evaluation):
+            raise IgnmError(
+                f"{directory}: holds another trial (config {before.config.config_id}, seed {before.seed}), not "
+                f"config {spec.config.config_id}, seed {spec.seed}; choose another directory, or remove it to start afresh"
+            )
+    write_json(path, spec.model_dump(mode="json"))
+
+
+def run_trial(
+    spec: TrialSpec,
+    dataset: Dataset,
+    directory: Path,
+    evaluator: Evaluator,
+    device: torch.device,
+    on_progress: OnProgress = lambda kimg: None,
+) -> Iterator[Measurement]:
+    """Train and yield each measurement as it is made; measurements kept from an earlier run are yielded first.
+
+    Every measurement is on disk, with the checkpoint to continue from, before it is yielded. Continuing is bit-exact on
+    one device with one number of threads. Raises DivergedError when the training is no longer finite.
+    """
+    check_fits(spec, dataset)
+    write_spec(spec, directory)
+    for partial in directory.glob(".*.partial*"):
+        shutil.rmtree(partial) if partial.is_dir() else partial.unlink()
+    trainer = Trainer(spec.config, dataset.images, spec.seed, device)
+    measurements: list[Measurement] = []
+    checkpoint = latest_checkpoint(directory)
+    if checkpoint is not None:
+        restore(trainer, checkpoint)
+        measurements = checkpoint.measurements
+    write_measurements(directory / "measurements.jsonl", measurements)
+    yield from measurements
+    progress = ProgressFile(directory / "progress.json")
+
+    def note(kimg: float) -> None:
+        progress(kimg)
+        on_progress(kimg)
+
+    for target in (kimg for kimg in spec.measure_at if kimg * 1000 > trainer.images_seen):
+        trainer.advance(target, note)
+        measurement = _measure(trainer, evaluator)
+        measurements.append(measurement)
+        save_samples(trainer.average, directory / "samples.png")
+        save_checkpoint(trainer, measurements, dataset.channels, directory)
+        write_measurements(directory / "measurements.jsonl", measurements)
+        yield measurement
+
+
+def _measure(trainer: Trainer, evaluator: Evaluator) -> Measurement:
+    statistics = trainer.take_statistics()
+    score = evaluator.score(trainer.average)
+    if not score.quality < float("inf"):
+        raise DivergedError(f"the {score.metric} is not finite after {trainer.kimg:g} kimg")
+    return Measurement(
+        kimg=trainer.kimg,
+        seconds=trainer.seconds,
+        quality=score.quality,
+        diversity=score.diversity,
+        images_per_second=trainer.images_seen / trainer.seconds,
+        metric=score.metric,
+        reference_id=score.reference_id,
+        **statistics,
+    )

@@ -1,0 +1,65 @@
+"""The `ignm` command: its groups, and how errors end it."""
+
+import logging
+import sys
+
+import typer
+from rich.logging import RichHandler
+
+from ignm import __version__
+from ignm.errors import IgnmError
+from search.cli import checkpoints, datasets, studies, training
+from search.cli.console import errors
+
+EXIT_USER_ERROR = 2
+EXIT_INTERRUPTED = 130
+
+app = typer.Typer(
+    name="ignm",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Find the best face-generating GAN for your images and your budget.\n\n"
+    "Begin with [bold]ignm run quick[/bold], or with your own faces: "
+    "[bold]ignm data import FOLDER --name NAME --resolution 32[/bold].",
+)
+app.add_typer(datasets.app, name="data")
+training.register(app)
+studies.register(app)
+checkpoints.register(app)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"ignm {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    verbose: bool = typer.Option(False, "--verbose", "-v", help="Log what is being done."),
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+) -> None:
+    """Set up what all commands share."""
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING,
+        format="%(message)s",
+        handlers=[RichHandler(console=errors, show_path=False, show_time=verbose)],
+    )
+
+
+def main() -> None:
+    """Run the command line; a problem that the user can mend ends it with a message and no traceback."""
+    try:
+        app()
+    except IgnmError as error:
+        errors.print(f"[bold red]error:[/bold red] {_escaped(str(error))}", highlight=False, soft_wrap=True)
+        sys.exit(EXIT_USER_ERROR)
+    except KeyboardInterrupt:
+        errors.print("interrupted; run the same command again to go on from here", highlight=False)
+        sys.exit(EXIT_INTERRUPTED)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("[", r"\[")

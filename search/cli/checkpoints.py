@@ -1,0 +1,74 @@
+"""`ignm sample` and `ignm evaluate`: what a checkpoint makes, and how good that is."""
+
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from search.cli.console import console
+
+CHECKPOINT = typer.Argument(help="A checkpoint, a trial's folder, or a study's best/.", show_default=False)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.command()(sample)
+    app.command()(evaluate)
+
+
+def sample(
+    checkpoint: Path = CHECKPOINT,
+    count: int = typer.Option(64, min=1, help="How many images."),
+    seed: int = typer.Option(0, min=0, help="Of the latents."),
+    out: Path = typer.Option(Path("samples.png"), help="Where the grid goes."),
+) -> None:
+    """Write a grid of samples."""
+    from ignm.training.samples import save_samples
+
+    generator, _ = _generator(checkpoint)
+    save_samples(generator, out, count, seed)
+    console.print(f"{out}: {count} samples, seed {seed}", highlight=False, soft_wrap=True)
+
+
+def evaluate(
+    checkpoint: Path = CHECKPOINT,
+    data: str = typer.Option(None, help="A dataset: NAME or NAME@RESOLUTION; the checkpoint's own, when left out."),
+    images: int = typer.Option(5_000, min=16, help="Generated images."),
+    extractor: str = typer.Option("auto", help="Whose features are compared."),
+    seed: int = typer.Option(0, min=0, help="Of the latents."),
+) -> None:
+    """Measure a checkpoint against a dataset."""
+    from ignm.config import Evaluation
+    from ignm.data.store import open_dataset
+    from ignm.metrics.evaluator import Evaluator
+    from ignm.training.device import default_device
+    from search.cli.training import dataset_changes
+
+    generator, config = _generator(checkpoint)
+    name, resolution = config.data.name, config.data.resolution
+    if data is not None:
+        changes: dict[str, Any] = dataset_changes(data, resolution, resolution_was_set=False)
+        name, resolution = changes["data.name"], changes["data.resolution"]
+    with console.status("measuring"):
+        evaluation = Evaluation(extractor=extractor, images=images, seed=seed)
+        score = Evaluator(evaluation, open_dataset(name, resolution), default_device()).score(generator)
+    console.print(
+        f"{score.metric} {score.quality:.4f}, diversity {score.diversity:.4f} ({score.count} images, reference {score.reference_id})",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _generator(path: Path) -> tuple[Any, Any]:
+    from ignm.config import load_config
+    from ignm.files import read_json
+    from ignm.training.checkpoint import load_generator, load_generator_file, open_checkpoint
+    from ignm.training.device import default_device
+
+    device = default_device()
+    if (path / "generator.safetensors").exists():
+        config = load_config(path / "config.yaml")
+        channels = read_json(path / "evidence.json")["channels"]
+        return load_generator_file(path / "generator.safetensors", config, channels, device), config
+    checkpoint = open_checkpoint(path)
+    return load_generator(checkpoint, device), checkpoint.config

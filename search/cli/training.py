@@ -1,0 +1,79 @@
+"""`ignm train`: one configuration, without a search."""
+
+from pathlib import Path
+
+import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from search.cli.console import console
+
+POINTS = 8
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command()(train)
+
+
+def train(
+    preset: str = typer.Option(None, help="A preset's name."),
+    config: Path = typer.Option(None, help="A config's YAML file."),
+    data: str = typer.Option(None, help="A dataset: NAME, or NAME@RESOLUTION; the config's own, when left out."),
+    kimg: float = typer.Option(..., min=0.001, help="Budget in thousands of real images shown to the discriminator."),
+    set_: list[str] = typer.Option([], "--set", metavar="PATH=VALUE", help="Change a value of the config; may be repeated."),
+    seed: int = typer.Option(0, min=0, help="Of weights, data order and latents."),
+    images: int = typer.Option(5_000, min=16, help="Generated images in each measurement."),
+    out: Path = typer.Option(..., help="Where checkpoints, measurements and samples go; run again to continue there."),
+) -> None:
+    """Train one configuration, measure it, keep its checkpoints."""
+    from ignm.config import Evaluation, TrialSpec, load_config, load_preset, override, parse_assignments
+    from ignm.data.store import open_dataset
+    from ignm.errors import IgnmError
+    from ignm.metrics.evaluator import Evaluator
+    from ignm.training.device import default_device, describe
+    from ignm.training.trainer import DivergedError
+    from ignm.training.trial import run_trial
+
+    if (preset is None) == (config is None):
+        raise IgnmError("train: give either --preset NAME or --config FILE")
+    changes = parse_assignments(set_)
+    chosen = load_preset(preset, changes) if config is None else load_config(config, changes)
+    if data is not None:
+        chosen = override(chosen, dataset_changes(data, chosen.data.resolution, "data.resolution" in changes))
+    points = tuple(kimg * part / POINTS for part in range(1, POINTS)) + (kimg,)
+    spec = TrialSpec(config=chosen, seed=seed, kimg=kimg, measure_at=points, evaluation=Evaluation(images=images))
+    device = default_device()
+    with console.status(f"reading {chosen.data.name} at {chosen.data.resolution}"):
+        dataset = open_dataset(chosen.data.name, chosen.data.resolution)
+        evaluator = Evaluator(spec.evaluation, dataset, device)
+    console.print(f"config {chosen.config_id}, {len(dataset.images)} images, {describe(device)}", highlight=False)
+    columns = (TextColumn("{task.completed:.1f}/{task.total:g} kimg"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("training", total=kimg)
+        try:
+            for each in run_trial(spec, dataset, out, evaluator, device, lambda at: bar.update(task, completed=at)):
+                bar.update(task, completed=each.kimg)
+                bar.console.print(
+                    f"{each.kimg:8.1f} kimg  {each.metric} {each.quality:.3f}  diversity {each.diversity:.3f}  "
+                    f"{each.images_per_second:.0f} images/s",
+                    highlight=False,
+                )
+        except DivergedError as error:
+            raise IgnmError(f"the training diverged: {error}; try a lower learning rate") from None
+    console.print(f"samples: {out / 'samples.png'}", highlight=False, soft_wrap=True)
+
+
+def dataset_changes(data: str, resolution: int, resolution_was_set: bool) -> dict[str, object]:
+    """Turn NAME or NAME@RESOLUTION into config changes; a dataset with one resolution needs none said."""
+    from ignm.data.store import list_datasets
+    from ignm.errors import IgnmError
+
+    name, at, given = data.partition("@")
+    if at:
+        if not given.isdigit():
+            raise IgnmError(f"--data {data}: expected NAME or NAME@RESOLUTION, for example faces@32")
+        return {"data.name": name, "data.resolution": int(given)}
+    here = list_datasets().get(name, ())
+    if not resolution_was_set and resolution not in here and len(here) == 1:
+        resolution = here[0]
+    return {"data.name": name, "data.resolution": resolution}

@@ -1,0 +1,36 @@
+"""Wall-clock time that a stage has used, kept across restarts."""
+
+import time
+from pathlib import Path
+
+from ignm.files import read_json, write_json
+
+
+class StageClock:
+    """Seconds used by each stage of a study; `tick` it now and then."""
+
+    def __init__(self, path: Path, stage: str) -> None:
+        """Take up the stage's time from `path`, where there is any."""
+        self._path, self._stage = path, stage
+        self._before = float(self._read().get(stage, 0.0))
+        self._started = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Used so far, earlier runs of the stage included."""
+        return self._before + self.session
+
+    @property
+    def session(self) -> float:
+        """Used since this run of the stage began."""
+        return time.monotonic() - self._started
+
+    def tick(self) -> None:
+        """Write the time used down."""
+        write_json(self._path, self._read() | {self._stage: round(self.seconds, 1)})
+
+    def _read(self) -> dict[str, float]:
+        if not self._path.exists():
+            return {}
+        times: dict[str, float] = read_json(self._path)
+        return times

@@ -1,0 +1,101 @@
+"""Ray: connecting to it, and running trials on it."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray import tune
+
+from search.folder import StudyFolder
+from search.question import Resources
+from search.trainable import TrialTrainable
+
+# Set before Ray and torch read them; workers inherit them.
+_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    # Threads that wait must not spin: two trials on one machine would starve each other.
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "KMP_BLOCKTIME": "0",
+}
+
+
+@contextmanager
+def connected(address: str | None) -> Iterator[None]:
+    """Connect to a Ray cluster (`auto` for the one at hand), or start a local one where `address` is None."""
+    for key, value in _ENVIRONMENT.items():
+        os.environ.setdefault(key, value)
+    ray.init(
+        address=address or "local",
+        include_dashboard=False if address is None else None,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+        configure_logging=True,
+    )
+    logging.getLogger("ray.tune").setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def gpus_per_trial(resources: Resources) -> float:
+    """GPUs that a trial takes: what was asked, or one if the cluster has any."""
+    if resources.gpus is not None:
+        return resources.gpus
+    return 1.0 if ray.cluster_resources().get("GPU", 0) >= 1 else 0.0
+
+
+def slots(resources: Resources) -> int:
+    """How many trials the cluster runs at once, as it stands."""
+    total = ray.cluster_resources()
+    by_cpu = int(total.get("CPU", 0) // resources.cpus)
+    gpus = gpus_per_trial(resources)
+    return max(1, min(by_cpu, int(total.get("GPU", 0) // gpus)) if gpus else by_cpu)
+
+
+def tune_config_of(folder: StudyFolder, resources: Resources, data_root: Path) -> dict[str, Any]:
+    """What every trial's process is told."""
+    return {"study": str(folder.path.resolve()), "data_root": str(data_root.resolve()), "cpus": resources.cpus}
+
+
+def run_trials(
+    folder: StudyFolder,
+    resources: Resources,
+    count: int,
+    param_space: dict[str, Any],
+    search_alg: Any = None,
+    scheduler: Any = None,
+    callbacks: list[Any] | None = None,
+) -> None:
+    """Run `count` trials to their ends, each in a process that is reused; failures end in their trials' folders."""
+    gpus = gpus_per_trial(resources)
+    trainable = tune.with_resources(TrialTrainable, {"cpu": resources.cpus, "gpu": gpus})
+    tuner = tune.Tuner(
+        trainable,
+        param_space=param_space,
+        tune_config=tune.TuneConfig(
+            num_samples=count,
+            search_alg=search_alg,
+            scheduler=scheduler,
+            max_concurrent_trials=slots(resources),
+            reuse_actors=True,
+            trial_name_creator=lambda trial: trial.config["trial"],
+            trial_dirname_creator=lambda trial: trial.config["trial"],
+        ),
+        run_config=tune.RunConfig(
+            name="trials",
+            storage_path=str(folder.path.resolve()),
+            verbose=0,
+            failure_config=tune.FailureConfig(max_failures=resources.max_failures),
+            callbacks=callbacks or [],
+        ),
+    )
+    tuner.fit()

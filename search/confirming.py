@@ -1,0 +1,108 @@
+"""The confirm stage's plan: the search's best, again, on seeds that it has not seen, beside the baseline."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from ignm.config import Config, TrialSpec, value_at
+from ignm.errors import IgnmError
+from ignm.files import read_json, write_json
+from search.folder import Status, StudyFolder, Trial
+from search.question import Question
+from spaces.axis import Value
+
+# Far from the search's own seed, so that no run of it shares a seed with the confirmation.
+FIRST_FRESH_SEED = 1_000
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A configuration to be confirmed."""
+
+    role: str
+    """`candidate` or `baseline`."""
+    source: str
+    """The search's trial that it comes from, or the preset's name."""
+    parameters: dict[str, Value]
+    config: Config
+
+
+def ranked(folder: StudyFolder) -> list[Trial]:
+    """The search's measured trials, best first: those that came further before those stopped earlier, then by quality."""
+    ended = [t for t in folder.all_trials("search") if t.measurements() and t.status() in (Status.COMPLETED, Status.PRUNED)]
+
+    def order(trial: Trial) -> tuple[float, float]:
+        last = trial.measurements()[-1]
+        return -last["kimg"], last["quality"]
+
+    return sorted(ended, key=order)
+
+
+def make_plan(folder: StudyFolder, question: Question, slots: int) -> dict[str, Any]:
+    """Decide, once, what is confirmed: written down so that a restart does the same."""
+    if folder.plan.exists():
+        plan: dict[str, Any] = read_json(folder.plan)
+        return plan
+    candidates = _candidates(folder, question)
+    seeds = [question.seed + FIRST_FRESH_SEED + index for index in range(question.confirm.seeds)]
+    plan = {
+        "kimg": _affordable_kimg(folder, question, [c.source for c in candidates], len(seeds), slots),
+        "seeds": seeds,
+        "candidates": [
+            {
+                "role": c.role,
+                "source": c.source,
+                "parameters": c.parameters,
+                "config": c.config.model_dump(mode="json"),
+            }
+            for c in candidates
+        ],
+    }
+    write_json(folder.plan, plan)
+    return plan
+
+
+def begin_runs(folder: StudyFolder, question: Question, plan: dict[str, Any]) -> list[Trial]:
+    """Write down a trial folder for each run of the plan and return them all, seed by seed."""
+    runs = []
+    for seed in plan["seeds"]:
+        for number, each in enumerate(plan["candidates"]):
+            config = Config.model_validate(each["config"])
+            spec = TrialSpec(
+                config=config,
+                seed=seed,
+                kimg=plan["kimg"],
+                measure_at=question.budget.measure_at(plan["kimg"]),
+                evaluation=question.evaluation,
+            )
+            label = {"number": number, **{key: each[key] for key in ("role", "source", "parameters")}}
+            runs.append(folder.begin_trial(f"confirm-{number:02d}-{config.config_id[:8]}-s{seed}", spec, label))
+    return runs
+
+
+def _candidates(folder: StudyFolder, question: Question) -> list[Candidate]:
+    chosen: dict[str, Candidate] = {}
+    for trial in ranked(folder):
+        config = trial.spec().config
+        if len(chosen) < question.confirm.top and config.config_id not in chosen:
+            chosen[config.config_id] = Candidate("candidate", trial.name, trial.label()["parameters"], config)
+    if not chosen:
+        ends = [f"{t.name}: {t.status()}{f' ({t.reason()})' if t.reason() else ''}" for t in folder.all_trials("search")]
+        raise IgnmError("\n  ".join([f"{folder.path}: nothing to confirm, no trial of the search was measured", *ends]))
+    base = question.base()
+    if question.confirm.baseline and base.config_id not in chosen:
+        parameters = question.load_space().sample(base, lambda axis: value_at(base, axis.path))
+        chosen[base.config_id] = Candidate("baseline", question.preset, parameters, base)
+    return list(chosen.values())
+
+
+def _affordable_kimg(folder: StudyFolder, question: Question, sources: list[str], seeds: int, slots: int) -> float:
+    """kimg of each run: what was asked, or less, for all alike, where the time does not suffice at the measured speeds."""
+    asked = question.confirm.kimg or question.budget.kimg
+    if question.confirm.minutes is None:
+        return asked
+    speeds = {t.name: t.measurements()[-1]["images_per_second"] for t in folder.all_trials("search") if t.measurements()}
+    typical = sum(speeds.values()) / len(speeds)
+    seconds_per_kimg = sum(1000 / speeds.get(source, typical) for source in sources) * seeds
+    fits = question.confirm.minutes * 60 * min(slots, len(sources) * seeds) / seconds_per_kimg
+    return min(asked, max(float(math.floor(fits)), question.budget.grace))

@@ -1,0 +1,150 @@
+"""The study on disk: where everything is, and what each trial's folder says of it.
+
+A trial's folder is the one truth about it: `trial.json` and `label.json` (what it is), `measurements.jsonl` and
+`checkpoint-*` (how far it came), `status.json` (how it ended). Optuna's study, `results.parquet` and everything else
+follow from it.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from ignm.config import TrialSpec, validated
+from ignm.errors import IgnmError
+from ignm.files import read_json, write_json
+from ignm.training.measurement import read_measurements
+
+
+class Status(StrEnum):
+    """How a trial stands; all but `running` are ends, and all but `failed` are results."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    PRUNED = "pruned"
+    DIVERGED = "diverged"
+    OUT_OF_MEMORY = "out_of_memory"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A trial's folder, read."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The folder's name, which is the trial's identity."""
+        return self.path.name
+
+    @property
+    def stage(self) -> str:
+        """`search` or `confirm`."""
+        return self.name.partition("-")[0]
+
+    def spec(self) -> TrialSpec:
+        """What is trained."""
+        return validated(TrialSpec, read_json(self.path / "trial.json"), str(self.path / "trial.json"))
+
+    def label(self) -> dict[str, Any]:
+        """Its number, its parameters, and the like."""
+        label: dict[str, Any] = read_json(self.path / "label.json")
+        return label
+
+    def measurements(self) -> list[dict[str, Any]]:
+        """What was measured so far."""
+        return read_measurements(self.path / "measurements.jsonl")
+
+    def status(self) -> Status:
+        """How it ended, or `running` where it has not."""
+        path = self.path / "status.json"
+        return Status(read_json(path)["status"]) if path.exists() else Status.RUNNING
+
+    def end(self, status: Status, reason: str = "") -> None:
+        """Write down how it ended; the first word stands."""
+        if self.status() is Status.RUNNING:
+            write_json(self.path / "status.json", {"status": str(status), "reason": reason})
+
+    def reason(self) -> str:
+        """Why it ended so."""
+        path = self.path / "status.json"
+        return str(read_json(path).get("reason", "")) if path.exists() else ""
+
+    def kimg(self) -> float:
+        """How far training came, the step in progress included."""
+        try:
+            live = float(read_json(self.path / "progress.json")["kimg"])
+        except (OSError, ValueError, KeyError):
+            live = 0.0
+        measured = self.measurements()
+        return max(live, measured[-1]["kimg"] if measured else 0.0)
+
+
+@dataclass(frozen=True)
+class StudyFolder:
+    """Paths of a study."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The study's name."""
+        return self.path.name
+
+    @property
+    def question(self) -> Path:
+        """What was asked, resolved, with versions and hardware."""
+        return self.path / "study.yaml"
+
+    @property
+    def trials(self) -> Path:
+        """One folder for each trial."""
+        return self.path / "trials"
+
+    @property
+    def optuna(self) -> Path:
+        """The searcher's study."""
+        return self.path / "optuna" / "study.db"
+
+    @property
+    def results(self) -> Path:
+        """One row per measurement."""
+        return self.path / "results.parquet"
+
+    @property
+    def best(self) -> Path:
+        """The winner."""
+        return self.path / "best"
+
+    @property
+    def plan(self) -> Path:
+        """What the confirm stage runs, decided once."""
+        return self.path / "confirm.json"
+
+    def trial(self, name: str) -> Trial:
+        """The trial of that name."""
+        return Trial(self.trials / name)
+
+    def all_trials(self, stage: str | None = None) -> list[Trial]:
+        """Every trial begun, in the order of their names."""
+        found = (Trial(path.parent) for path in sorted(self.trials.glob("*/label.json")))
+        return [trial for trial in found if stage in (None, trial.stage)]
+
+    def begin_trial(self, name: str, spec: TrialSpec, label: dict[str, Any]) -> Trial:
+        """Write a trial's folder down, unless it is there already."""
+        trial = self.trial(name)
+        if not (trial.path / "label.json").exists():
+            write_json(trial.path / "trial.json", spec.model_dump(mode="json"))
+            write_json(trial.path / "label.json", label | {"config_id": spec.config.config_id})
+        return trial
+
+
+def open_study(path: Path) -> StudyFolder:
+    """Return the study at `path`; raise IgnmError where there is none."""
+    folder = StudyFolder(path)
+    if not folder.question.exists():
+        beside = sorted(entry.parent.name for entry in path.parent.glob("*/study.yaml")) if path.parent.exists() else []
+        hint = f"; studies in {path.parent}: {', '.join(beside)}" if beside else "; begin one with `ignm run STUDY.yaml`"
+        raise IgnmError(f"{path}: no study here (no study.yaml){hint}")
+    return folder

@@ -1,0 +1,148 @@
+"""What a study asks: dataset, space, budget and stages, as one validated file."""
+
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, model_validator
+
+from ignm.config import Config, Evaluation, load_preset, nearest, override, read_yaml, validated
+from ignm.config.files import parse_yaml
+from ignm.config.schema import Resolution, Section
+from ignm.errors import IgnmError
+from spaces.axis import Value
+from spaces.space import Space, load_space
+
+Kimg = Annotated[float, Field(gt=0.0, le=1e6)]
+Minutes = Annotated[float, Field(gt=0.0, le=1e6)]
+
+
+class DataQuestion(Section):
+    """The dataset that every trial trains on."""
+
+    name: str
+    resolution: Resolution
+
+
+class Budget(Section):
+    """What the search may spend."""
+
+    trials: Annotated[int, Field(ge=1, le=100_000)]
+    kimg: Kimg
+    """Of a trial that is not stopped early."""
+    first_rung: Kimg | None = None
+    """kimg at which a trial can first be stopped; null: an eighth of `kimg`."""
+    reduction: Annotated[int, Field(ge=2, le=16)] = 2
+    """Each rung is this many times the last one, and lets the best 1 in this many pass (Li et al. 2020)."""
+    minutes: Minutes | None = None
+    """Wall-clock limit of the search; when it is over, no trial is begun and running ones stop at their next measurement."""
+
+    @model_validator(mode="after")
+    def _rung_within(self) -> "Budget":
+        if self.first_rung is not None and self.first_rung > self.kimg:
+            raise ValueError(f"first_rung must not be above kimg ({self.kimg:g}), not {self.first_rung:g}")
+        return self
+
+    @property
+    def grace(self) -> float:
+        """kimg of the first rung."""
+        return self.first_rung if self.first_rung is not None else self.kimg / 8
+
+    def rungs(self) -> list[float]:
+        """kimg of the rungs below the full budget, rising."""
+        rungs, rung = [], self.grace
+        while rung < self.kimg:
+            rungs.append(rung)
+            rung *= self.reduction
+        return rungs
+
+    def measure_at(self, kimg: float) -> tuple[float, ...]:
+        """kimg at which a trial with a budget of `kimg` is measured: the rungs, and eighths of the budget."""
+        points = {round(point, 6) for point in (*self.rungs(), *(kimg * part / 8 for part in range(2, 9)))}
+        return tuple(sorted(point for point in points if point < kimg)) + (kimg,)
+
+
+class Confirm(Section):
+    """How the search's best configurations are judged: again, on seeds that the search has not seen."""
+
+    top: Annotated[int, Field(ge=1, le=50)] = 2
+    seeds: Annotated[int, Field(ge=1, le=50)] = 2
+    kimg: Kimg | None = None
+    """Budget of each run; null: the search's."""
+    baseline: bool = True
+    """Run the preset itself on the same seeds, so that there is something to compare with."""
+    minutes: Minutes | None = None
+    """Wall-clock limit; the runs' kimg is lowered, for all alike, to what the measured speed lets fit."""
+
+
+class Resources(Section):
+    """What one trial takes of the cluster."""
+
+    cpus: Annotated[int, Field(ge=1, le=1024)] = 1
+    gpus: Annotated[float, Field(ge=0.0, le=64.0)] | None = None
+    """null: one if the cluster has any, else none."""
+    max_failures: Annotated[int, Field(ge=0, le=100)] = 2
+    """How often a trial whose process or node dies is taken up again from its checkpoint."""
+
+
+class Question(Section):
+    """A study's question, resolved: two runs of one question do the same."""
+
+    name: str = Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._-]*$")
+    data: DataQuestion
+    preset: str = "dcgan"
+    set: dict[str, Value] = {}
+    """Changes to the preset, the same in every trial; path -> value."""
+    space: str = "first"
+    points: tuple[dict[str, Value], ...] = ()
+    """Known good points to try first, each as changes to the preset."""
+    budget: Budget
+    confirm: Confirm = Confirm()
+    evaluation: Evaluation = Evaluation()
+    resources: Resources = Resources()
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+
+    def base(self) -> Config:
+        """The configuration that the space varies."""
+        data = {"data.name": self.data.name, "data.resolution": self.data.resolution}
+        return load_preset(self.preset, {**self.set, **data})
+
+    def load_space(self) -> Space:
+        """Load the space and check it, and the points, against the base."""
+        base = self.base()
+        space = load_space(self.space, base)
+        for point in self.points:
+            space.values_of(base, override(base, point))
+        return space
+
+
+def bundled_names() -> list[str]:
+    """Names of the questions that come with the project."""
+    return sorted(entry.name.removesuffix(".yaml") for entry in _bundled().iterdir() if entry.name.endswith(".yaml"))
+
+
+def load_question(source: str, changes: dict[str, Any] | None = None) -> Question:
+    """Load a question by its bundled name or from a YAML file; `changes` replaces top-level keys and `budget.*` and the like."""
+    if source in bundled_names():
+        raw = parse_yaml((_bundled() / f"{source}.yaml").read_text(encoding="utf-8"), f"study {source}")
+        name = source
+    elif source.endswith((".yaml", ".yml")):
+        raw, name = read_yaml(Path(source)), Path(source).stem
+    else:
+        names = bundled_names()
+        raise IgnmError(
+            f"study '{source}' is neither a file ending in .yaml nor one that comes with ignm ({', '.join(names)})"
+            f"{nearest(source, names)}"
+        )
+    raw = {"name": name, **raw}
+    for path, value in (changes or {}).items():
+        section, _, key = path.rpartition(".")
+        target = raw.setdefault(section, {}) if section else raw
+        target[key] = value
+    question = validated(Question, raw, f"study {source}")
+    question.load_space()
+    return question
+
+
+def _bundled() -> Any:
+    return resources.files("search") / "studies"

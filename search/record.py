@@ -1,0 +1,100 @@
+"""`study.yaml`: what was asked, resolved, and with what it was answered."""
+
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ignm.config import read_yaml, to_yaml, validated
+from ignm.errors import IgnmError
+from ignm.files import write_text
+from search.folder import StudyFolder
+from search.question import Question
+
+# What a study may be asked anew with: more of the same, or another way to get it. All else would mix two questions' results.
+MAY_CHANGE = ("budget.trials", "budget.minutes", "confirm", "resources")
+_LIBRARIES = ("ignm", "torch", "torchvision", "ray", "optuna", "numpy", "pandas")
+
+
+def record_question(folder: StudyFolder, question: Question, metric: dict[str, Any], data: dict[str, Any]) -> None:
+    """Write `study.yaml`, or check that an earlier one asks the same; raise IgnmError where it does not."""
+    before = read_yaml(folder.question) if folder.question.exists() else {}
+    if before:
+        _check_same(folder, before, question, data)
+    space = question.load_space()
+    record = {
+        "name": question.name,
+        "question": question.model_dump(mode="json"),
+        "axes": [axis.model_dump(mode="json") for axis in space.axes],
+        "base": question.base().model_dump(mode="json"),
+        "data": data,
+        "metric": metric,
+        "created": before.get("created", datetime.now(UTC).isoformat(timespec="seconds")),
+        "commit": _commit(),
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}},
+        "hardware": hardware(),
+    }
+    write_text(folder.question, to_yaml(record))
+
+
+def read_question(folder: StudyFolder) -> Question:
+    """Read back what a study asked."""
+    return validated(Question, read_yaml(folder.question).get("question"), str(folder.question))
+
+
+def hardware() -> dict[str, Any]:
+    """The driver's machine."""
+    gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    return {"cpus": os.cpu_count(), "processor": _processor(), "memory_gib": _memory_gib(), "gpus": gpus}
+
+
+def _check_same(folder: StudyFolder, before: dict[str, Any], question: Question, data: dict[str, Any]) -> None:
+    old = dict(_leaves(validated(Question, before["question"], str(folder.question)).model_dump(mode="json")))
+    new = dict(_leaves(question.model_dump(mode="json")))
+    changed = sorted(
+        path
+        for path in old.keys() | new.keys()
+        if old.get(path) != new.get(path) and not any(path == free or path.startswith(f"{free}.") for free in MAY_CHANGE)
+    )
+    lines = [f"{path}: {old.get(path)} -> {new.get(path)}" for path in changed]
+    if before.get("data") != data:
+        lines.append(f"the dataset's fingerprint: {before.get('data', {}).get('fingerprint')} -> {data['fingerprint']}")
+    if lines:
+        raise IgnmError(
+            "\n  ".join([f"{folder.path}: holds another study of this name; what differs:", *lines])
+            + f"\n  give the study another name (`name:` in its file, or --name), or move {folder.path} away"
+        )
+
+
+def _leaves(tree: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    leaves: list[tuple[str, Any]] = []
+    for key, value in tree.items():
+        leaves += _leaves(value, f"{prefix}{key}.") if isinstance(value, dict) and value else [(f"{prefix}{key}", value)]
+    return leaves
+
+
+def _commit() -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, timeout=10, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def _memory_gib() -> float:
+    return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)

@@ -1,0 +1,51 @@
+"""The study's tidy table: one row per measurement, rebuilt from the trial folders whenever it is wanted."""
+
+from typing import Any
+
+import pandas as pd
+
+from ignm.errors import IgnmError
+from ignm.files import atomic_file
+from search.folder import StudyFolder, Trial
+
+
+def collect(folder: StudyFolder) -> pd.DataFrame:
+    """Read every trial's folder; a trial without a measurement has one row with NaN quality."""
+    rows: list[dict[str, Any]] = []
+    for trial in folder.all_trials():
+        about = _about(trial)
+        measured = trial.measurements() or [{"kimg": trial.kimg()}]
+        rows.extend(about | measurement | about["parameters"] for measurement in measured)
+    columns = ["trial", "stage", "number", "config_id", "seed", "status", "reason", "kimg", "quality"]
+    table = pd.DataFrame(rows).drop(columns="parameters", errors="ignore")
+    return table.reindex(columns=[*columns, *(c for c in table.columns if c not in columns)])
+
+
+def write_results(folder: StudyFolder) -> pd.DataFrame:
+    """Rebuild `results.parquet` and return it."""
+    table = collect(folder)
+    # A column of choices may hold words, numbers and nothing; Parquet wants one type.
+    for column in table.columns[table.dtypes == object]:
+        kinds = {type(value) for value in table[column].dropna()}
+        if len(kinds) > 1:
+            table[column] = table[column].map(lambda value: value if value is None else str(value))
+    with atomic_file(folder.results) as temporary:
+        table.to_parquet(temporary, index=False)
+    return table
+
+
+def _about(trial: Trial) -> dict[str, Any]:
+    label, spec = trial.label(), trial.spec()
+    if "parameters" not in label:
+        raise IgnmError(f"{trial.path}/label.json: names no parameters; the folder is not one of this study's trials")
+    return {
+        "trial": trial.name,
+        "stage": trial.stage,
+        "number": label["number"],
+        "config_id": label["config_id"],
+        "seed": spec.seed,
+        "budget_kimg": spec.kimg,
+        "status": str(trial.status()),
+        "reason": trial.reason(),
+        "parameters": label["parameters"],
+    }

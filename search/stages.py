@@ -1,0 +1,124 @@
+"""The stages of a study, each of which can be run again: what is done is kept, what is missing is run."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from ray import tune
+from rich.console import Console
+
+from analysis.report import build_report
+from ignm.data.cache import Dataset, data_root
+from ignm.data.store import open_dataset
+from ignm.errors import IgnmError
+from ignm.metrics.evaluator import Evaluator
+from ignm.training.device import default_device
+from search.clock import StageClock
+from search.cluster import connected, run_trials, slots, tune_config_of
+from search.confirming import begin_runs, make_plan
+from search.display import StageDisplay
+from search.folder import Status, StudyFolder, Trial
+from search.progress import ProgressReader
+from search.question import Question
+from search.record import record_question
+from search.results import write_results
+from search.scheduler import PruneByStudy
+from search.searcher import StudySearch
+from search.winner import keep_winner
+
+
+@dataclass
+class Study:
+    """A study that is being run: its question, its folder, its data."""
+
+    question: Question
+    folder: StudyFolder
+    dataset: Dataset
+    metric: str
+    console: Console
+    address: str | None
+
+    def search(self) -> None:
+        """Search the space; ends when the asked number of trials has ended or the time is over."""
+        question = self.question
+        clock = StageClock(self.folder.path / "clock.json", "search")
+        with connected(self.address):
+            searcher = StudySearch(self.folder, question, question.load_space(), self._tune_config())
+            limit = question.budget.minutes
+            if limit is not None and clock.seconds >= limit * 60:
+                searcher.close()
+                searcher.end_unfinished()
+            missing = searcher.missing
+            if missing > 0 and not searcher.closed:
+                reader = ProgressReader(self.folder, "search", question.budget.trials, stops_early=True)
+                with StageDisplay(self.console, reader, clock, self.metric, limit, searcher.close):
+                    run_trials(
+                        self.folder, question.resources, missing, {}, search_alg=searcher, scheduler=PruneByStudy(searcher)
+                    )
+        write_results(self.folder)
+
+    def confirm(self) -> dict[str, Any]:
+        """Run the best again on fresh seeds and keep the winner; returns the evidence."""
+        clock = StageClock(self.folder.path / "clock.json", "confirm")
+        with connected(self.address):
+            plan = make_plan(self.folder, self.question, slots(self.question.resources))
+            runs = begin_runs(self.folder, self.question, plan)
+            waiting = [run for run in runs if run.status() is Status.RUNNING]
+            if waiting:
+                reader = ProgressReader(self.folder, "confirm", len(runs), stops_early=False)
+                with StageDisplay(self.console, reader, clock, self.metric):
+                    self._run_all(waiting)
+        write_results(self.folder)
+        return keep_winner(self.folder, self.dataset)
+
+    def report(self) -> Path:
+        """Write the report from whatever there is."""
+        write_results(self.folder)
+        return build_report(self.folder.path)
+
+    def _run_all(self, waiting: list[Trial]) -> None:
+        names = tune.grid_search([run.name for run in waiting])
+        try:
+            run_trials(self.folder, self.question.resources, 1, self._tune_config() | {"trial": names})
+        finally:
+            for run in waiting:
+                if (run.path / "error.txt").exists() and run.status() is Status.RUNNING:
+                    run.end(Status.FAILED, f"its process failed; see {run.name}/error.txt")
+
+    def _tune_config(self) -> dict[str, Any]:
+        return tune_config_of(self.folder, self.question.resources, data_root())
+
+
+@contextmanager
+def opened(question: Question, storage: Path, console: Console, address: str | None = None) -> Iterator[Study]:
+    """Open a study for running: its dataset, its reference, its folder, locked against a second driver."""
+    folder = StudyFolder(storage / question.name)
+    folder.path.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder.path / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise IgnmError(f"{folder.path}: this study is being run already; watch it with `ignm status {folder.path}`") from None
+    try:
+        with console.status(f"reading {question.data.name} at {question.data.resolution} and its reference statistics"):
+            dataset = open_dataset(question.data.name, question.data.resolution)
+            evaluator = Evaluator(question.evaluation, dataset, default_device())
+        data = {
+            "name": dataset.name,
+            "resolution": dataset.resolution,
+            "channels": dataset.channels,
+            "images": len(dataset.images),
+            "fingerprint": dataset.fingerprint,
+        }
+        metric = {
+            "name": evaluator.metric,
+            "reference_id": evaluator.reference.identity,
+            "images": question.evaluation.images,
+        }
+        record_question(folder, question, metric, data)
+        yield Study(question, folder, dataset, evaluator.metric, console, address)
+    finally:
+        lock.release()

@@ -1,0 +1,77 @@
+"""`best/`: the winner's configuration, generator, samples and the evidence that it won."""
+
+import shutil
+import statistics
+from typing import Any
+
+import torch
+
+from ignm.config import save_config
+from ignm.data.cache import Dataset
+from ignm.errors import IgnmError
+from ignm.files import atomic_directory, read_json, write_json
+from ignm.training.checkpoint import load_generator, open_checkpoint
+from ignm.training.samples import grid, save_picture, save_samples
+from search.folder import Status, StudyFolder, Trial
+
+SAMPLES = 96
+COLUMNS = 12
+
+
+def keep_winner(folder: StudyFolder, dataset: Dataset) -> dict[str, Any]:
+    """Choose by the confirm runs' mean quality alone, write `best/` whole or not at all, and return the evidence."""
+    plan = read_json(folder.plan)
+    confirmed = [_confirmed(folder, number, each) for number, each in enumerate(plan["candidates"])]
+    standing = [each for each in confirmed if each["qualities"] and not each["lost"]]
+    if not standing:
+        raise IgnmError(f"{folder.path}: no confirm run was measured to its end; see {folder.trials}/confirm-*/status.json")
+    winner = min(standing, key=lambda each: each["mean"])
+    baseline = next((each for each in confirmed if each["role"] == "baseline"), None)
+    evidence = winner | {
+        "stage": "confirm",
+        "kimg": plan["kimg"],
+        "baseline": baseline,
+        "candidates": confirmed,
+    }
+    with atomic_directory(folder.best) as directory:
+        checkpoint = open_checkpoint(folder.trial(winner["trial"]).path)
+        save_config(checkpoint.config, directory / "config.yaml")
+        shutil.copyfile(checkpoint.path / "generator_ema.safetensors", directory / "generator.safetensors")
+        generator = load_generator(checkpoint, torch.device("cpu"))
+        save_samples(generator, directory / "samples.png", count=SAMPLES, columns=COLUMNS)
+        real = dataset.images[:: max(1, len(dataset.images) // SAMPLES)][:SAMPLES]
+        save_picture(grid(real, COLUMNS), directory / "real.png")
+        write_json(directory / "evidence.json", evidence | {"channels": checkpoint.channels})
+    return evidence
+
+
+def _confirmed(folder: StudyFolder, number: int, candidate: dict[str, Any]) -> dict[str, Any]:
+    """What the confirm runs say of one candidate; its best run's generator is the one to keep."""
+    runs = [t for t in folder.all_trials("confirm") if t.name.startswith(f"confirm-{number:02d}-")]
+    measured = [run for run in runs if run.status() is Status.COMPLETED]
+    qualities = [_final(run)["quality"] for run in measured]
+    summary: dict[str, Any] = {
+        "role": candidate["role"],
+        "name": candidate["source"],
+        "parameters": candidate["parameters"],
+        "config_id": runs[0].label()["config_id"],
+        "seeds": [run.spec().seed for run in measured],
+        "qualities": qualities,
+        "diversities": [_final(run)["diversity"] for run in measured],
+        "lost": {run.name: str(run.status()) for run in runs if run not in measured},
+    }
+    if measured:
+        best = min(measured, key=lambda run: float(_final(run)["quality"]))
+        summary |= {
+            "mean": statistics.fmean(qualities),
+            "sd": statistics.stdev(qualities) if len(qualities) > 1 else None,
+            "trial": best.name,
+            "quality": _final(best)["quality"],
+            "metric": _final(best)["metric"],
+            "reference_id": _final(best)["reference_id"],
+        }
+    return summary
+
+
+def _final(trial: Trial) -> dict[str, Any]:
+    return trial.measurements()[-1]
