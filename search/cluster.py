@@ -20,6 +20,8 @@ _ENVIRONMENT = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    # Ctrl-C reaches us as KeyboardInterrupt; Tune would swallow it and call the study finished.
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
     # Threads that wait must not spin: two trials on one machine would starve each other.
     "OMP_WAIT_POLICY": "PASSIVE",
@@ -94,6 +96,7 @@ def run_trials(
             name="trials",
             storage_path=str(folder.path.resolve()),
             verbose=0,
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             failure_config=tune.FailureConfig(max_failures=resources.max_failures),
             callbacks=callbacks or [],
         ),

@@ -28,8 +28,10 @@ class Candidate:
 
 
 def ranked(folder: StudyFolder) -> list[Trial]:
-    """The search's measured trials, best first: those that came further before those stopped earlier, then by quality."""
-    ended = [t for t in folder.all_trials("search") if t.measurements() and t.status() in (Status.COMPLETED, Status.PRUNED)]
+    """The search's measured trials, best first: by how far they came, then by quality."""
+    ended = [
+        t for t in folder.all_trials("search") if t.measurements() and t.status() in (Status.COMPLETED, Status.PRUNED)
+    ]
 
     def order(trial: Trial) -> tuple[float, float]:
         last = trial.measurements()[-1]
@@ -87,7 +89,9 @@ def _candidates(folder: StudyFolder, question: Question) -> list[Candidate]:
         if len(chosen) < question.confirm.top and config.config_id not in chosen:
             chosen[config.config_id] = Candidate("candidate", trial.name, trial.label()["parameters"], config)
     if not chosen:
-        ends = [f"{t.name}: {t.status()}{f' ({t.reason()})' if t.reason() else ''}" for t in folder.all_trials("search")]
+        ends = [
+            f"{t.name}: {t.status()}{f' ({t.reason()})' if t.reason() else ''}" for t in folder.all_trials("search")
+        ]
         raise IgnmError("\n  ".join([f"{folder.path}: nothing to confirm, no trial of the search was measured", *ends]))
     base = question.base()
     if question.confirm.baseline and base.config_id not in chosen:
@@ -97,11 +101,13 @@ def _candidates(folder: StudyFolder, question: Question) -> list[Candidate]:
 
 
 def _affordable_kimg(folder: StudyFolder, question: Question, sources: list[str], seeds: int, slots: int) -> float:
-    """kimg of each run: what was asked, or less, for all alike, where the time does not suffice at the measured speeds."""
+    """kimg of each run: what was asked, or less, for all alike, where the measured speeds are too low for it."""
     asked = question.confirm.kimg or question.budget.kimg
     if question.confirm.minutes is None:
         return asked
-    speeds = {t.name: t.measurements()[-1]["images_per_second"] for t in folder.all_trials("search") if t.measurements()}
+    speeds = {
+        t.name: t.measurements()[-1]["images_per_second"] for t in folder.all_trials("search") if t.measurements()
+    }
     typical = sum(speeds.values()) / len(speeds)
     seconds_per_kimg = sum(1000 / speeds.get(source, typical) for source in sources) * seeds
     fits = question.confirm.minutes * 60 * min(slots, len(sources) * seeds) / seconds_per_kimg

@@ -47,7 +47,9 @@ class StageDisplay:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Stop showing, and leave one line of what came of it."""
         self._stop.set()
         self._thread.join()
@@ -80,7 +82,7 @@ class StageDisplay:
         self._console.print(
             f"{progress.stage} {progress.count_ended}/{progress.total}  running: {running or 'none yet'}  "
             f"best: {self._best(progress)}  elapsed {_clock_text(self._clock.seconds)}"
-            f"{f', about {_clock_text(left)} left' if left is not None else ''}",
+            f", {_about(left)} left",
             highlight=False,
             soft_wrap=True,
         )
@@ -103,7 +105,7 @@ class StageDisplay:
         head.add_row(
             Text(f"{progress.stage} {progress.count_ended}/{progress.total}", style="bold"),
             ProgressBar(total=max(progress.kimg_done + progress.kimg_left, 1e-9), completed=progress.kimg_done),
-            f"{_clock_text(self._clock.seconds)} elapsed, {'about ' + _clock_text(left) if left is not None else '?'} left",
+            f"{_clock_text(self._clock.seconds)} elapsed, {_about(left)} left",
         )
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", expand=True)
         for name, justify in (("running", "left"), ("kimg", "right"), ("", "left"), (self._metric, "right")):
@@ -135,8 +137,14 @@ class StageDisplay:
 
 
 def _counts(progress: StageProgress) -> str:
-    parts = [f"{progress.ended[status]} {str(status).replace('_', ' ')}" for status in Status if status in progress.ended]
+    parts = [
+        f"{progress.ended[status]} {str(status).replace('_', ' ')}" for status in Status if status in progress.ended
+    ]
     return ", ".join(parts) or "none ended yet"
+
+
+def _about(seconds: float | None) -> str:
+    return "?" if seconds is None else f"about {_clock_text(seconds)}"
 
 
 def _clock_text(seconds: float) -> str:

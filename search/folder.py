@@ -145,6 +145,8 @@ def open_study(path: Path) -> StudyFolder:
     folder = StudyFolder(path)
     if not folder.question.exists():
         beside = sorted(entry.parent.name for entry in path.parent.glob("*/study.yaml")) if path.parent.exists() else []
-        hint = f"; studies in {path.parent}: {', '.join(beside)}" if beside else "; begin one with `ignm run STUDY.yaml`"
+        hint = (
+            f"; studies in {path.parent}: {', '.join(beside)}" if beside else "; begin one with `ignm run STUDY.yaml`"
+        )
         raise IgnmError(f"{path}: no study here (no study.yaml){hint}")
     return folder

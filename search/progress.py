@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from search.folder import Status, StudyFolder, Trial
+from search.folder import Status, StudyFolder
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,9 @@ class StageProgress:
     def kimg_left(self) -> float:
         """kimg still to be trained, as far as can be told."""
         waiting = max(0, self.total - self.count_ended - len(self.running))
-        return waiting * self.expected_kimg + sum(max(0.0, min(t.budget, self.expected_kimg) - t.kimg) for t in self.running)
+        return waiting * self.expected_kimg + sum(
+            max(0.0, min(t.budget, self.expected_kimg) - t.kimg) for t in self.running
+        )
 
 
 @dataclass
@@ -92,9 +94,3 @@ class ProgressReader:
         ]
         known += [(trial.name, trial.quality, trial.kimg) for trial in running if trial.quality is not None]
         return min(known, key=lambda each: each[1], default=None)
-
-
-def short_name(trial: Trial | str) -> str:
-    """A trial's name without what only a machine needs."""
-    name = trial if isinstance(trial, str) else trial.name
-    return "-".join(name.split("-")[:2] + [part for part in name.split("-")[3:]])

@@ -35,7 +35,7 @@ class Budget(Section):
     reduction: Annotated[int, Field(ge=2, le=16)] = 2
     """Each rung is this many times the last one, and lets the best 1 in this many pass (Li et al. 2020)."""
     minutes: Minutes | None = None
-    """Wall-clock limit of the search; when it is over, no trial is begun and running ones stop at their next measurement."""
+    """Wall-clock limit of the search: then no trial is begun, and running ones stop at their next measurement."""
 
     @model_validator(mode="after")
     def _rung_within(self) -> "Budget":
@@ -59,7 +59,7 @@ class Budget(Section):
     def measure_at(self, kimg: float) -> tuple[float, ...]:
         """kimg at which a trial with a budget of `kimg` is measured: the rungs, and eighths of the budget."""
         points = {round(point, 6) for point in (*self.rungs(), *(kimg * part / 8 for part in range(2, 9)))}
-        return tuple(sorted(point for point in points if point < kimg)) + (kimg,)
+        return (*sorted(point for point in points if point < kimg), kimg)
 
 
 class Confirm(Section):
@@ -122,7 +122,7 @@ def bundled_names() -> list[str]:
 
 
 def load_question(source: str, changes: dict[str, Any] | None = None) -> Question:
-    """Load a question by its bundled name or from a YAML file; `changes` replaces top-level keys and `budget.*` and the like."""
+    """Load a question by its bundled name or from a YAML file, with values at some dotted paths replaced."""
     if source in bundled_names():
         raw = parse_yaml((_bundled() / f"{source}.yaml").read_text(encoding="utf-8"), f"study {source}")
         name = source

@@ -16,7 +16,7 @@ from ignm.files import write_text
 from search.folder import StudyFolder
 from search.question import Question
 
-# What a study may be asked anew with: more of the same, or another way to get it. All else would mix two questions' results.
+# What a study may be asked anew with: more of the same, or another way to get it. All else would mix two questions.
 MAY_CHANGE = ("budget.trials", "budget.minutes", "confirm", "resources")
 _LIBRARIES = ("ignm", "torch", "torchvision", "ray", "optuna", "numpy", "pandas")
 
@@ -59,7 +59,8 @@ def _check_same(folder: StudyFolder, before: dict[str, Any], question: Question,
     changed = sorted(
         path
         for path in old.keys() | new.keys()
-        if old.get(path) != new.get(path) and not any(path == free or path.startswith(f"{free}.") for free in MAY_CHANGE)
+        if old.get(path) != new.get(path)
+        and not any(path == free or path.startswith(f"{free}.") for free in MAY_CHANGE)
     )
     lines = [f"{path}: {old.get(path)} -> {new.get(path)}" for path in changed]
     if before.get("data") != data:
@@ -74,14 +75,21 @@ def _check_same(folder: StudyFolder, before: dict[str, Any], question: Question,
 def _leaves(tree: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     leaves: list[tuple[str, Any]] = []
     for key, value in tree.items():
-        leaves += _leaves(value, f"{prefix}{key}.") if isinstance(value, dict) and value else [(f"{prefix}{key}", value)]
+        leaves += (
+            _leaves(value, f"{prefix}{key}.") if isinstance(value, dict) and value else [(f"{prefix}{key}", value)]
+        )
     return leaves
 
 
 def _commit() -> str | None:
     try:
         done = subprocess.run(
-            ["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, timeout=10, check=True
+            ["git", "rev-parse", "HEAD"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
         )
     except (OSError, subprocess.SubprocessError):
         return None

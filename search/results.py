@@ -25,7 +25,7 @@ def write_results(folder: StudyFolder) -> pd.DataFrame:
     """Rebuild `results.parquet` and return it."""
     table = collect(folder)
     # A column of choices may hold words, numbers and nothing; Parquet wants one type.
-    for column in table.columns[table.dtypes == object]:
+    for column in table.select_dtypes("object").columns:
         kinds = {type(value) for value in table[column].dropna()}
         if len(kinds) > 1:
             table[column] = table[column].map(lambda value: value if value is None else str(value))

@@ -1,9 +1,10 @@
-"""Ray Tune's OptunaSearch, told the truth: pruned trials are PRUNED, failures count as bad, and a restart finds everything.
+"""Ray Tune's OptunaSearch, told the truth: pruned is PRUNED, failures count as bad, a restart finds everything.
 
 Optuna's study lies on disk and is the only memory: each of its trials names its folder, so a killed search takes up the
 unfinished trials under their own names before it asks for new ones.
 """
 
+import warnings
 from collections import deque
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,9 @@ def images(kimg: float) -> int:
 
 def open_optuna(folder: StudyFolder, question: Question) -> optuna.Study:
     """Open, or begin, Optuna's study of a study folder."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    # Grouped sampling of conditional axes has been marked experimental since 2021.
+    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     folder.optuna.parent.mkdir(parents=True, exist_ok=True)
     storage = optuna.storages.RDBStorage(f"sqlite:///{folder.optuna}")
     names = optuna.study.get_all_study_names(storage)
@@ -53,7 +57,9 @@ def open_optuna(folder: StudyFolder, question: Question) -> optuna.Study:
         load_if_exists=True,
         direction="minimize",
         # Seeded by what is there already: a sampler restarted from its first seed would suggest the same points again.
-        sampler=optuna.samplers.TPESampler(seed=question.seed + begun, multivariate=True, group=True, n_startup_trials=8),
+        sampler=optuna.samplers.TPESampler(
+            seed=question.seed + begun, multivariate=True, group=True, n_startup_trials=8
+        ),
         pruner=optuna.pruners.SuccessiveHalvingPruner(
             min_resource=images(budget.grace), reduction_factor=budget.reduction, min_early_stopping_rate=0
         ),
@@ -168,8 +174,8 @@ class StudySearch(OptunaSearch):
             evaluation=self._question.evaluation,
         )
         name = f"search-{trial.number:04d}-{config.config_id[:8]}"
-        # Optuna learns the name first: a kill in between leaves a name without a folder, which is made again, and never a
-        # folder that nobody knows.
+        # Optuna learns the name first: a kill in between leaves a name without a folder, which is made again, and never
+        # a folder that nobody knows.
         trial.set_user_attr(NAME_ATTRIBUTE, name)
         return self._folder.begin_trial(name, spec, {"number": trial.number, "parameters": values})
 

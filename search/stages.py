@@ -14,7 +14,7 @@ from analysis.report import build_report
 from ignm.data.cache import Dataset, data_root
 from ignm.data.store import open_dataset
 from ignm.errors import IgnmError
-from ignm.metrics.evaluator import Evaluator
+from ignm.metrics.evaluator import Evaluator, resolve_extractor
 from ignm.training.device import default_device
 from search.clock import StageClock
 from search.cluster import connected, run_trials, slots, tune_config_of
@@ -23,7 +23,7 @@ from search.display import StageDisplay
 from search.folder import Status, StudyFolder, Trial
 from search.progress import ProgressReader
 from search.question import Question
-from search.record import record_question
+from search.record import read_question, record_question
 from search.results import write_results
 from search.scheduler import PruneByStudy
 from search.searcher import StudySearch
@@ -56,7 +56,12 @@ class Study:
                 reader = ProgressReader(self.folder, "search", question.budget.trials, stops_early=True)
                 with StageDisplay(self.console, reader, clock, self.metric, limit, searcher.close):
                     run_trials(
-                        self.folder, question.resources, missing, {}, search_alg=searcher, scheduler=PruneByStudy(searcher)
+                        self.folder,
+                        question.resources,
+                        missing,
+                        {},
+                        search_alg=searcher,
+                        scheduler=PruneByStudy(searcher),
                     )
         write_results(self.folder)
 
@@ -97,11 +102,14 @@ def opened(question: Question, storage: Path, console: Console, address: str | N
     """Open a study for running: its dataset, its reference, its folder, locked against a second driver."""
     folder = StudyFolder(storage / question.name)
     folder.path.mkdir(parents=True, exist_ok=True)
+    question = _with_extractor(question, folder)
     lock = FileLock(folder.path / ".lock")
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise IgnmError(f"{folder.path}: this study is being run already; watch it with `ignm status {folder.path}`") from None
+        raise IgnmError(
+            f"{folder.path}: this study is being run already; watch it with `ignm status {folder.path}`"
+        ) from None
     try:
         with console.status(f"reading {question.data.name} at {question.data.resolution} and its reference statistics"):
             dataset = open_dataset(question.data.name, question.data.resolution)
@@ -115,10 +123,18 @@ def opened(question: Question, storage: Path, console: Console, address: str | N
         }
         metric = {
             "name": evaluator.metric,
-            "reference_id": evaluator.reference.identity,
+            "reference_id": evaluator.reference.id,
             "images": question.evaluation.images,
         }
         record_question(folder, question, metric, data)
         yield Study(question, folder, dataset, evaluator.metric, console, address)
     finally:
         lock.release()
+
+
+def _with_extractor(question: Question, folder: StudyFolder) -> Question:
+    """Settle `auto` once for the whole study: machines that hold different weights would choose different metrics."""
+    if question.evaluation.extractor != "auto":
+        return question
+    known = read_question(folder).evaluation.extractor if folder.question.exists() else resolve_extractor("auto")
+    return question.model_copy(update={"evaluation": question.evaluation.model_copy(update={"extractor": known})})

@@ -24,7 +24,9 @@ def keep_winner(folder: StudyFolder, dataset: Dataset) -> dict[str, Any]:
     confirmed = [_confirmed(folder, number, each) for number, each in enumerate(plan["candidates"])]
     standing = [each for each in confirmed if each["qualities"] and not each["lost"]]
     if not standing:
-        raise IgnmError(f"{folder.path}: no confirm run was measured to its end; see {folder.trials}/confirm-*/status.json")
+        raise IgnmError(
+            f"{folder.path}: no confirm run was measured to its end; see {folder.trials}/confirm-*/status.json"
+        )
     winner = min(standing, key=lambda each: each["mean"])
     baseline = next((each for each in confirmed if each["role"] == "baseline"), None)
     evidence = winner | {

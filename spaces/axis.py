@@ -75,7 +75,7 @@ class Axis(Section):
     @model_validator(mode="before")
     @classmethod
     def _domain_in_brief(cls, data: Any) -> Any:
-        """Let a file say `choice: [...]`, `float: [low, high]`, `log_float: [low, high]` or `int: [low, high]` for the domain."""
+        """Let a file say the domain in brief: `choice: [...]`; `float`, `log_float`, `int`, `log_int: [low, high]`."""
         if not isinstance(data, dict) or "domain" in data:
             return data
         brief = [key for key in ("choice", "float", "log_float", "int", "log_int") if key in data]

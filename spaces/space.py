@@ -43,7 +43,9 @@ class Space(Section):
 
         values = self.sample(base, read)
         if outside or override(base, values) != config:
-            raise IgnmError(f"space {self.name}: does not contain the config: {'; '.join(outside) or 'other paths differ'}")
+            raise IgnmError(
+                f"space {self.name}: does not contain the config: {'; '.join(outside) or 'other paths differ'}"
+            )
         return values
 
     def check(self, base: Config) -> None:
@@ -53,12 +55,16 @@ class Space(Section):
         for axis in self.axes:
             where = f"space {self.name}, axis {axis.path}"
             if axis.path not in paths:
-                raise IgnmError(f"{where}: the config has no such path{nearest(axis.path, paths)}; paths: {', '.join(paths)}")
+                raise IgnmError(
+                    f"{where}: the config has no such path{nearest(axis.path, paths)}; paths: {', '.join(paths)}"
+                )
             if axis.path in seen:
                 raise IgnmError(f"{where}: given twice")
             for path in axis.when:
                 if path not in paths:
-                    raise IgnmError(f"{where}: its condition names {path}, which the config does not have{nearest(path, paths)}")
+                    raise IgnmError(
+                        f"{where}: its condition names {path}, which the config does not have{nearest(path, paths)}"
+                    )
                 if path not in seen and path in [other.path for other in self.axes]:
                     raise IgnmError(f"{where}: must come after the axis {path} that its condition names")
             seen.append(axis.path)
@@ -92,7 +98,7 @@ def space_names() -> list[str]:
 
 
 def load_space(name: str, base: Config) -> Space:
-    """Load a space by its name or from a YAML file, and check it against `base`; raise IgnmError where it cannot be used."""
+    """Load a space by its name or from a YAML file; raise IgnmError where it does not fit `base`."""
     if name.endswith((".yaml", ".yml")):
         raw: Mapping[str, Any] = read_yaml(Path(name))
     elif name in space_names():
@@ -100,7 +106,7 @@ def load_space(name: str, base: Config) -> Space:
     else:
         names = space_names()
         raise IgnmError(
-            f"space '{name}' does not exist{nearest(name, names)}; spaces: {', '.join(names)}, or a path ending in .yaml"
+            f"space '{name}' does not exist{nearest(name, names)}; there are: {', '.join(names)}, or give a .yaml file"
         )
     space = validated(Space, {"name": Path(name).stem, **raw}, f"space {name}")
     space.check(base)

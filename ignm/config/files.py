@@ -87,7 +87,7 @@ def load_preset(name: str, overrides: Mapping[str, Any] | None = None) -> Config
 
 
 def override(config: Config, changes: Mapping[str, Any]) -> Config:
-    """Return the config with the values at some dotted paths replaced; raise IgnmError where the result is not valid."""
+    """Return the config with other values at some dotted paths; raise IgnmError where the result is not valid."""
     return _with_overrides(config.model_dump(mode="json"), changes, "config")
 
 

@@ -69,7 +69,7 @@ class LossConfig(Section):
     gamma: Annotated[float, Field(gt=0.0, le=1e4)] = 1.0
     """Weight of the penalty: gamma/2 |grad|^2."""
     interval: Annotated[int, Field(ge=1, le=64)] = 16
-    """The penalty is computed once in this many discriminator steps, times this many (StyleGAN2's lazy regularisation)."""
+    """The penalty is computed once in this many discriminator steps, times this many (StyleGAN2's laziness)."""
 
 
 class AdamConfig(Section):
@@ -117,7 +117,8 @@ class Config(Section):
         if self.loss.penalty is not None and self.discriminator.normalisation == "batch":
             raise ValueError(
                 "loss.penalty and discriminator.normalisation: a gradient penalty is defined image by image, and batch "
-                "normalisation mixes the images of a batch; use instance, layer, pixel or null (Gulrajani et al. 2017, section 4)"
+                "normalisation mixes the images of a batch; use instance, layer, pixel or null "
+                "(Gulrajani et al. 2017, section 4)"
             )
         return self
 

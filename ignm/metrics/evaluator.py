@@ -6,7 +6,7 @@ import torch
 
 from ignm.config import Evaluation
 from ignm.data.cache import Dataset, data_root
-from ignm.metrics.extractors import resolve_extractor
+from ignm.metrics.extractors import build_extractor, choose_extractor
 from ignm.metrics.quality import Score, score
 from ignm.metrics.reference import load_or_compute_reference
 from ignm.models.networks import Generator
@@ -17,13 +17,20 @@ REFERENCES = "references"
 """Folder of the cached references, beside the datasets."""
 
 
+def resolve_extractor(name: str) -> str:
+    """Turn `auto` into the best extractor that needs no download; leaves other names as they are."""
+    return choose_extractor() if name == "auto" else name
+
+
 class Evaluator:
     """A dataset's reference and an extractor, ready to score generators."""
 
-    def __init__(self, evaluation: Evaluation, dataset: Dataset, device: torch.device, cache: Path | None = None) -> None:
+    def __init__(
+        self, evaluation: Evaluation, dataset: Dataset, device: torch.device, cache: Path | None = None
+    ) -> None:
         """Load the reference, or compute it once; raises IgnmError for an unknown or unavailable extractor."""
         self._evaluation = evaluation
-        self._extractor = resolve_extractor(evaluation.extractor, device)
+        self._extractor = build_extractor(resolve_extractor(evaluation.extractor)).to(device)
         self.reference = load_or_compute_reference(
             dataset.images,
             dataset.fingerprint,

@@ -60,7 +60,10 @@ WEIGHTS: dict[str, Callable[[Tensor, torch.Generator], None]] = {
 
 @torch.no_grad()
 def initialise(network: nn.Module, weights: str, generator: torch.Generator) -> None:
-    """Draw all weights of a network on the CPU from `generator`; biases 0, batch norm gains N(1, 0.02) with `normal` (DCGAN)."""
+    """Draw all weights of a network on the CPU from `generator`.
+
+    Biases are 0; with `normal`, gains of batch normalisation are N(1, 0.02) (DCGAN's reference code).
+    """
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             WEIGHTS[weights](module.weight, generator)
@@ -70,11 +73,8 @@ def initialise(network: nn.Module, weights: str, generator: torch.Generator) -> 
             nn.init.normal_(module.weight, 1.0, 0.02, generator=generator)
 
 
-def apply_spectral_norm(network: nn.Module, generator: torch.Generator) -> None:
+def apply_spectral_norm(network: nn.Module) -> None:
     """Give every convolution a spectral norm of 1 by one power iteration a forward pass (Miyato et al. 2018)."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-            # The power iteration starts from the global generator; its seed is drawn from ours, and the global state kept.
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator)))
-                nn.utils.parametrizations.spectral_norm(module, eps=1e-6)
+            nn.utils.parametrizations.spectral_norm(module, eps=1e-6)

@@ -1,5 +1,7 @@
 """The DCGAN family: transposed convolutions up to the image, strided convolutions down to one logit."""
 
+from collections.abc import Callable
+from itertools import pairwise
 from typing import TypeVar
 
 import torch
@@ -16,7 +18,7 @@ WIDEST = 8
 
 
 def channels_at(width: int, resolution: int, size: int) -> int:
-    """Channels of the map of `size` x `size`: `width` at half the image's resolution, doubled with each halving, up to 8 times."""
+    """Channels of the map of `size` x `size`: `width` at half the image's resolution, then doubling, to 8 times."""
     return width * min(WIDEST, resolution // (2 * size))
 
 
@@ -40,7 +42,7 @@ class Generator(nn.Module):
         # A bias before a normalisation is cancelled by it.
         biased = own.normalisation is None
         layers: list[nn.Module] = [nn.ConvTranspose2d(own.latent, widths[0], SMALLEST_MAP, bias=biased)]
-        for inner, outer in zip(widths, widths[1:], strict=False):
+        for inner, outer in pairwise(widths):
             layers += [*normalisation(own.normalisation, inner), ACTIVATIONS[own.activation]()]
             layers += [nn.ConvTranspose2d(inner, outer, 4, stride=2, padding=1, bias=biased)]
         layers += [*normalisation(own.normalisation, widths[-1]), ACTIVATIONS[own.activation]()]
@@ -54,7 +56,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Images (N, channels, R, R) in [-1, 1] to logits (N,) (Radford et al. 2016; no normalisation on the first layer)."""
+    """Images (N, channels, R, R) in [-1, 1] to logits (N,) (Radford et al. 2016; its first layer is not normalised)."""
 
     def __init__(self, config: Config, image_channels: int) -> None:
         super().__init__()
@@ -64,7 +66,7 @@ class Discriminator(nn.Module):
         biased = own.normalisation is None
         layers: list[nn.Module] = [nn.Conv2d(image_channels, widths[0], 4, stride=2, padding=1, bias=biased)]
         layers += [ACTIVATIONS[own.activation]()]
-        for inner, outer in zip(widths, widths[1:], strict=False):
+        for inner, outer in pairwise(widths):
             layers += [nn.Conv2d(inner, outer, 4, stride=2, padding=1, bias=biased)]
             layers += [*normalisation(own.normalisation, outer), ACTIVATIONS[own.activation]()]
         layers += [nn.Conv2d(widths[-1], 1, SMALLEST_MAP, bias=biased)]
@@ -76,19 +78,22 @@ class Discriminator(nn.Module):
         return logits.flatten()
 
 
-def _prepared(network: N, config: NetworkConfig, seed: int) -> N:
-    generator = torch.Generator().manual_seed(seed)
-    initialise(network, config.weights, generator)
-    if config.spectral_norm:
-        apply_spectral_norm(network, generator)
+def _prepared(make: Callable[[Config, int], N], config: Config, section: NetworkConfig, channels: int, seed: int) -> N:
+    # torch's layers draw their own first weights from the global generator; nobody else is to notice.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = make(config, channels)
+        initialise(network, section.weights, torch.Generator().manual_seed(seed))
+        if section.spectral_norm:
+            apply_spectral_norm(network)
     return network.to(memory_format=torch.channels_last)
 
 
 def build_generator(config: Config, image_channels: int, seed: int) -> Generator:
     """Build and initialise the generator; the same seed gives the same weights."""
-    return _prepared(Generator(config, image_channels), config.generator, seed)
+    return _prepared(Generator, config, config.generator, image_channels, seed)
 
 
 def build_discriminator(config: Config, image_channels: int, seed: int) -> Discriminator:
     """Build and initialise the discriminator; the same seed gives the same weights."""
-    return _prepared(Discriminator(config, image_channels), config.discriminator, seed)
+    return _prepared(Discriminator, config, config.discriminator, image_channels, seed)

@@ -63,7 +63,7 @@ POLICIES: dict[str, tuple[Augmentation, ...]] = {
 
 
 def augment(images: Tensor, policy: str | None, strength: float, generator: torch.Generator) -> Tensor:
-    """Apply every transform of a policy to images (N, C, H, W) in [-1, 1]; None or strength 0 returns them as they are."""
+    """Apply every transform of a policy to images (N, C, H, W) in [-1, 1]; None or strength 0 changes nothing."""
     if policy is None or strength == 0:
         return images
     for transform in POLICIES[policy]:

@@ -85,11 +85,13 @@ def latest_checkpoint(trial: Path) -> Checkpoint | None:
 
 
 def open_checkpoint(path: Path) -> Checkpoint:
-    """Open a checkpoint directory, or the newest one of a trial's directory; raise IgnmError where there is no intact one."""
+    """Open a checkpoint, or the newest one in a trial's directory; raise IgnmError where there is no intact one."""
     if not (path / "checkpoint.json").exists():
         inner = latest_checkpoint(path) if path.is_dir() else None
         if inner is None:
-            raise IgnmError(f"{path}: no checkpoint here; expected a directory with checkpoint.json, or a trial's directory")
+            raise IgnmError(
+                f"{path}: no checkpoint here; expected a directory with checkpoint.json, or a trial's directory"
+            )
         return inner
     try:
         description = read_json(path / "checkpoint.json")
@@ -129,7 +131,9 @@ def restore(trainer: Trainer, checkpoint: Checkpoint) -> None:
 
 def load_generator(checkpoint: Checkpoint, device: torch.device) -> Generator:
     """Return the averaged generator of a checkpoint, in eval mode."""
-    return load_generator_file(checkpoint.path / "generator_ema.safetensors", checkpoint.config, checkpoint.channels, device)
+    return load_generator_file(
+        checkpoint.path / "generator_ema.safetensors", checkpoint.config, checkpoint.channels, device
+    )
 
 
 def load_generator_file(path: Path, config: Config, channels: int, device: torch.device) -> Generator:

@@ -26,7 +26,7 @@ def decay(config: EmaConfig, batch: int, images_seen: int) -> float:
 
 @torch.no_grad()
 def update(average: nn.Module, network: nn.Module, keep: float) -> None:
-    """Move the average towards the network, batch statistics included; counters and power-iteration vectors are copied."""
+    """Move the average towards the network, batch statistics included; other buffers are copied."""
     torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1 - keep)
     for (name, old), new in zip(average.named_buffers(), network.buffers(), strict=True):
         if name.endswith(("running_mean", "running_var")):

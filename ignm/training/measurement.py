@@ -29,7 +29,7 @@ class Measurement:
     discriminator_loss: float
     generator_loss: float
     real_sign: float
-    """Mean sign of the discriminator's logit of real images: near 1, it knows its images by heart (Karras et al. 2020)."""
+    """Mean sign of the discriminator's logit of real images: near 1, it knows them by heart (Karras et al. 2020)."""
     generator_gradient: float
     """Mean norm of the generator's gradient since the last measurement."""
 

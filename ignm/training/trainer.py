@@ -20,6 +20,7 @@ from ignm.training.randomness import ImageOrder, Stream, generator_of, latents, 
 
 # How often the host asks the device whether the losses are still finite; each question waits for the device.
 STEPS_BETWEEN_CHECKS = 50
+STEPS_BETWEEN_PROGRESS = 10
 
 
 class DivergedError(Exception):
@@ -27,10 +28,9 @@ class DivergedError(Exception):
 
 
 def _adam(parameters: Iterable[nn.Parameter], config: AdamConfig, lazy: float) -> torch.optim.Adam:
-    # StyleGAN2 (Karras et al. 2020, appendix B): a lazy penalty is an extra step each `interval`, so lr and betas are scaled.
-    return torch.optim.Adam(
-        parameters, lr=config.lr * lazy, betas=(config.beta1**lazy, config.beta2**lazy), fused=True
-    )
+    # A lazy penalty is an extra step each `interval`, so lr and betas are scaled (StyleGAN2: Karras et al. 2020,
+    # appendix B).
+    return torch.optim.Adam(parameters, lr=config.lr * lazy, betas=(config.beta1**lazy, config.beta2**lazy), fused=True)
 
 
 class Trainer:
@@ -42,7 +42,9 @@ class Trainer:
         self.precision = resolve_precision(config.optim.precision, device)
         channels = images.shape[3]
         self.generator = build_generator(config, channels, seed_of(seed, Stream.GENERATOR_WEIGHTS)).to(device)
-        self.discriminator = build_discriminator(config, channels, seed_of(seed, Stream.DISCRIMINATOR_WEIGHTS)).to(device)
+        self.discriminator = build_discriminator(config, channels, seed_of(seed, Stream.DISCRIMINATOR_WEIGHTS)).to(
+            device
+        )
         self.average = ema.frozen_copy(self.generator)
         interval = config.loss.interval
         lazy = interval / (interval + 1) if config.loss.penalty is not None else 1.0
@@ -70,12 +72,13 @@ class Trainer:
             self._step()
             if self.steps % STEPS_BETWEEN_CHECKS == 0:
                 self._check_finite()
+            if self.steps % STEPS_BETWEEN_PROGRESS == 0:
                 on_progress(self.kimg)
         self._check_finite()
         self.seconds += time.perf_counter() - started
 
     def take_statistics(self) -> dict[str, float]:
-        """Return the means since the last call and begin anew: losses, sign of D(real), and how unsteady G's gradient was."""
+        """Return the means since the last call and begin anew: losses, sign of D(real), G's gradient norm."""
         count, d_loss, g_loss, sign, norm, norm_squared = self._statistics.tolist()
         self._statistics.zero_()
         count = max(count, 1.0)

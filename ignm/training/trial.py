@@ -46,7 +46,9 @@ def check_fits(spec: TrialSpec, dataset: Dataset) -> None:
     """Raise IgnmError where the dataset is not the one that the config names, or is too small for a batch."""
     data = spec.config.data
     if (dataset.name, dataset.resolution) != (data.name, data.resolution):
-        raise IgnmError(f"data: the config names {data.name} at {data.resolution}, given {dataset.name} at {dataset.resolution}")
+        raise IgnmError(
+            f"data: the config names {data.name} at {data.resolution}, given {dataset.name} at {dataset.resolution}"
+        )
     if len(dataset.images) < 2:
         raise IgnmError(f"data.name: {data.name} has {len(dataset.images)} image; at least 2 are needed")
 
@@ -59,7 +61,7 @@ def write_spec(spec: TrialSpec, directory: Path) -> None:
         if (before.config, before.seed, before.evaluation) != (spec.config, spec.seed, spec.evaluation):
             raise IgnmError(
                 f"{directory}: holds another trial (config {before.config.config_id}, seed {before.seed}), not "
-                f"config {spec.config.config_id}, seed {spec.seed}; choose another directory, or remove it to start afresh"
+                f"config {spec.config.config_id}, seed {spec.seed}; use another directory, or remove this one"
             )
     write_json(path, spec.model_dump(mode="json"))
 

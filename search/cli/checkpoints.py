@@ -53,7 +53,8 @@ def evaluate(
         evaluation = Evaluation(extractor=extractor, images=images, seed=seed)
         score = Evaluator(evaluation, open_dataset(name, resolution), default_device()).score(generator)
     console.print(
-        f"{score.metric} {score.quality:.4f}, diversity {score.diversity:.4f} ({score.count} images, reference {score.reference_id})",
+        f"{score.metric} {score.quality:.4f}, diversity {score.diversity:.4f} "
+        f"({score.count} images, reference {score.reference_id})",
         highlight=False,
         soft_wrap=True,
     )

@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 
 STUDY = typer.Argument(help="A study's YAML file, or one that comes with ignm: quick.", show_default=False)
 STORAGE = typer.Option(Path("studies"), help="Folder that holds the studies.")
-ADDRESS = typer.Option(None, help="A Ray cluster; `auto` for the one that this machine is part of. A local Ray, when left out.")
-SET = typer.Option([], "--set", metavar="PATH=VALUE", help="Change the study, for example budget.trials=20; may be repeated.")
+ADDRESS = typer.Option(
+    None, help="A Ray cluster; `auto` for the one that this machine is part of. A local Ray, when left out."
+)
+SET = typer.Option(
+    [], "--set", metavar="PATH=VALUE", help="Change the study, for example budget.trials=20; may be repeated."
+)
 FOLDER = typer.Argument(help="A study's folder, or its name under --storage.", show_default=False)
 
 
@@ -76,7 +80,9 @@ def status(folder: Path = FOLDER, storage: Path = STORAGE) -> None:
         table.add_row(trial.name, f"{last['kimg']:.0f}", f"{last['metric']} {last['quality']:.3f}")
     console.print(table)
     winner = opened.best / "evidence.json"
-    console.print(f"winner: {winner.parent}" if winner.exists() else "winner: not confirmed yet", highlight=False, soft_wrap=True)
+    console.print(
+        f"winner: {winner.parent}" if winner.exists() else "winner: not confirmed yet", highlight=False, soft_wrap=True
+    )
 
 
 def best(

@@ -20,7 +20,9 @@ def train(
     config: Path = typer.Option(None, help="A config's YAML file."),
     data: str = typer.Option(None, help="A dataset: NAME, or NAME@RESOLUTION; the config's own, when left out."),
     kimg: float = typer.Option(..., min=0.001, help="Budget in thousands of real images shown to the discriminator."),
-    set_: list[str] = typer.Option([], "--set", metavar="PATH=VALUE", help="Change a value of the config; may be repeated."),
+    set_: list[str] = typer.Option(
+        [], "--set", metavar="PATH=VALUE", help="Change a value of the config; may be repeated."
+    ),
     seed: int = typer.Option(0, min=0, help="Of weights, data order and latents."),
     images: int = typer.Option(5_000, min=16, help="Generated images in each measurement."),
     out: Path = typer.Option(..., help="Where checkpoints, measurements and samples go; run again to continue there."),
@@ -40,7 +42,7 @@ def train(
     chosen = load_preset(preset, changes) if config is None else load_config(config, changes)
     if data is not None:
         chosen = override(chosen, dataset_changes(data, chosen.data.resolution, "data.resolution" in changes))
-    points = tuple(kimg * part / POINTS for part in range(1, POINTS)) + (kimg,)
+    points = (*(kimg * part / POINTS for part in range(1, POINTS)), kimg)
     spec = TrialSpec(config=chosen, seed=seed, kimg=kimg, measure_at=points, evaluation=Evaluation(images=images))
     device = default_device()
     with console.status(f"reading {chosen.data.name} at {chosen.data.resolution}"):

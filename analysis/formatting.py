@@ -1,0 +1,94 @@
+"""How the report writes numbers, durations and values for a reader."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+ABSENT = "–"
+
+
+def number(value: Any, digits: int = 3) -> str:
+    """Write a number with `digits` significant digits and thousands separators; a dash when it is missing or NaN."""
+    if value is None or pd.isna(value):
+        return ABSENT
+    value = float(value)
+    if not math.isfinite(value):
+        return ABSENT
+    sign, value = ("−" if value < 0 else ""), abs(value)
+    if value != 0 and not 1e-3 <= value < 1e7:
+        return f"{sign}{value:.{digits}g}"
+    return f"{sign}{value:,.{_decimals(value, digits)}f}"
+
+
+def amount(value: Any, digits: int = 3) -> str:
+    """Write a number without trailing zeros: 40, 2.5, 1,468."""
+    text = number(value, digits)
+    return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
+
+
+def mean_sd(mean: Any, sd: Any, digits: int = 3) -> str:
+    """Write "12.3 ± 0.4" with equal decimals, or the mean alone when there is no sd."""
+    if sd is None or pd.isna(sd) or mean is None or pd.isna(mean):
+        return number(mean, digits)
+    decimals = _decimals(float(mean), digits)
+    if 0 < sd < 10**-decimals:
+        decimals = min(6, -math.floor(math.log10(sd)))
+    return f"{mean:,.{decimals}f} ± {sd:,.{decimals}f}"
+
+
+def duration(seconds: Any) -> str:
+    """Write a duration in the unit that suits it: s, min, h or days."""
+    if seconds is None or pd.isna(seconds):
+        return ABSENT
+    for limit, size, unit in ((120, 1, "s"), (7200, 60, "min"), (172800, 3600, "h"), (math.inf, 86400, "days")):
+        if seconds < limit:
+            return f"{amount(seconds / size)} {unit}"
+    return ABSENT
+
+
+def axis_value(value: Any) -> str:
+    """Write a configuration value; a dash when it is None or does not apply."""
+    if value is None:
+        return ABSENT
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return ", ".join(axis_value(item) for item in value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {axis_value(item)}" for key, item in value.items())
+    if pd.isna(value):
+        return ABSENT
+    if isinstance(value, int | float):
+        return f"{value:.4g}" if abs(value) < 1e4 else f"{value:g}"
+    return str(value)
+
+
+def count(size: int, noun: str) -> str:
+    """Write "1 seed", "2 seeds", "2,000 trials"."""
+    return f"{size:,} {noun}" if size == 1 else f"{size:,} {noun}s"
+
+
+def status_words(status: str) -> str:
+    """Write a status for a reader: out_of_memory becomes "out of memory"."""
+    return status.replace("_", " ")
+
+
+def short_names(paths: list[str]) -> dict[str, str]:
+    """Shorten dotted paths to the shortest endings, of two parts or more, that still tell them apart."""
+    return {path: _shortest(path, [other for other in paths if other != path]) for path in paths}
+
+
+def _shortest(path: str, others: list[str]) -> str:
+    parts = path.split(".")
+    for size in range(2, len(parts)):
+        ending = ".".join(parts[-size:])
+        if not any(other == ending or other.endswith("." + ending) for other in others):
+            return ending
+    return path
+
+
+def _decimals(value: float, digits: int) -> int:
+    magnitude = 0 if value == 0 else math.floor(math.log10(abs(value)))
+    return max(0, digits - 1 - magnitude)

@@ -1,0 +1,214 @@
+"""The leaderboard: which configurations did best, in an order that never mixes numbers that cannot be compared."""
+
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis.formatting import ABSENT, amount, axis_value, count, mean_sd, number, short_names, status_words
+from analysis.results import LOST, Study, dig, summarise_trials
+
+SECTIONS = {
+    "confirmed": "Confirmed on their own seeds: these numbers are the result",
+    "searched": "Search: used only to choose what to confirm",
+    "unfinished": "Stopped early or still running: not ranked",
+    "lost": "Lost: diverged, out of memory or failed",
+    "elsewhere": "Measured with another metric or against another reference: not comparable with the rest",
+}
+"""Sections of the leaderboard, in order; a rank counts within its section only."""
+
+RANKED = ("confirmed", "searched")
+TEX_ROWS = 20
+TEX_CONFIGURATIONS = 5
+
+_MEASURES = {
+    "diversity": "Diversity",
+    "stability": "Stability",
+    "images_per_second": "Images/s",
+    "seconds": "Seconds",
+}
+
+
+def leaderboard(study: Study, trials: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Rank the study's configurations; one row per configuration within each section of SECTIONS.
+
+    quality is the mean over the row's seeds and sd their sample standard deviation (n-1; NaN for one seed).
+    diversity, stability, images_per_second and seconds are means over the same seeds; kimg is the shortest of them.
+    seeds_lost counts the seeds of the same configuration and stage that diverged, ran out of memory or failed: such a
+    configuration is ranked after those that lost none. Unranked rows have a missing rank.
+    """
+    trials = summarise_trials(study) if trials is None else trials
+    if trials.empty:
+        return _empty(study)
+    trials = trials.assign(section=_sections(trials))
+    # Trials that are not ranked stay one row each; a mean over them would mix training lengths.
+    alone = ~trials["section"].isin(RANKED)
+    keys = ["section", "stage", "config_id", "metric", "reference_id", "status"]
+    grouped = trials.assign(single=trials["trial"].where(alone, "")).groupby([*keys, "single"], sort=False)
+    lost = trials[trials["status"].isin(LOST)].groupby(["stage", "config_id"]).size()
+    rows = [_row(study, group, lost) for _, group in grouped]
+    board = pd.DataFrame(rows).sort_values("order", kind="stable").drop(columns="order").reset_index(drop=True)
+    ranked = board["section"].isin(RANKED)
+    board["rank"] = (board.groupby("section").cumcount() + 1).where(ranked).astype("Int64")
+    return board[list(_empty(study).columns)]
+
+
+def display_table(study: Study, board: pd.DataFrame) -> pd.DataFrame:
+    """Turn the leaderboard into text for readers; the columns `section` and `dim` stay for the layout."""
+    shown = pd.DataFrame(index=board.index)
+    shown["section"] = board["section"]
+    shown["Rank"] = board["rank"].map(lambda rank: ABSENT if pd.isna(rank) else str(rank))
+    shown["Configuration"] = board["config_id"].map(lambda config: configuration_name(study, config))
+    shown["Quality"] = [mean_sd(mean, sd, 4) for mean, sd in zip(board["quality"], board["sd"], strict=True)]
+    shown["Status"] = [_status_text(row) for row in board.to_dict("records")]
+    shown["Seeds"] = [row["seeds"] or ABSENT for row in board.to_dict("records")]
+    shown["kimg"] = board["kimg"].map(amount)
+    for column, title in _MEASURES.items():
+        shown[title] = board[column].map(amount if column == "seconds" else number)
+    names = short_names([axis.path for axis in study.axes])
+    for axis in study.axes:
+        shown[names[axis.path]] = board[axis.path].map(axis_value)
+    if board["section"].eq("elsewhere").any():
+        shown["Metric"] = board["metric"]
+        shown["Reference"] = board["reference_id"]
+    shown["Trials"] = board["trials"]
+    shown["dim"] = ~board["section"].isin(RANKED)
+    return shown.astype({column: object for column in shown.columns if column != "dim"})
+
+
+def to_markdown(shown: pd.DataFrame) -> str:
+    """Write the display table as GitHub-flavoured Markdown, one table per section."""
+    parts = []
+    for section, rows in _by_section(shown):
+        table = rows.drop(columns=["section", "dim"])
+        lines = [_markdown_row(table.columns), "|" + " --- |" * table.shape[1]]
+        lines += [_markdown_row(row) for row in table.itertuples(index=False)]
+        parts.append(f"### {SECTIONS[section]}\n\n" + "\n".join(lines) + "\n")
+    return "\n".join(parts) or "Nothing has been measured yet.\n"
+
+
+def to_latex(study: Study, board: pd.DataFrame, quality_name: str) -> str:
+    r"""Write two booktabs tabulars: the ranked rows (at most 20), and the values the first five chose.
+
+    Needs only \usepackage{booktabs}; every cell is escaped.
+    """
+    ranked = board[board["section"].isin(RANKED)].head(TEX_ROWS)
+    if ranked.empty:
+        return "% Nothing has been measured to the end yet.\n"
+    shown = display_table(study, ranked)
+    columns = ["Rank", "Configuration", "Quality", "Seeds", "kimg", "Diversity", "Stability", "Images/s"]
+    header = [quality_name if column == "Quality" else column for column in columns]
+    lines = [r"\begin{tabular}{rlrlrrrr}", r"\toprule", _latex_row(header)]
+    for section, rows in _by_section(shown):
+        lines += [
+            r"\midrule",
+            rf"\multicolumn{{{len(columns)}}}{{l}}{{\textit{{{escape_latex(SECTIONS[section])}}}}} \\",
+        ]
+        lines += [_latex_row(row) for row in rows[columns].itertuples(index=False)]
+    lines += [r"\bottomrule", r"\end{tabular}"]
+    if study.axes:
+        lines += ["", *_latex_values(study, ranked.head(TEX_CONFIGURATIONS))]
+    return "% needs \\usepackage{booktabs}\n" + "\n".join(lines) + "\n"
+
+
+def escape_latex(text: Any) -> str:
+    r"""Escape text for LaTeX's text mode: \ & % $ # _ { } ~ ^ < > | and the report's own signs."""
+    return str(text).translate(_LATEX)
+
+
+def short_id(identity: str) -> str:
+    """Shorten a content hash for a reader; short names stay whole."""
+    return identity if len(identity) <= 16 else identity[:10]
+
+
+def configuration_name(study: Study, config: str) -> str:
+    """Shorten a config_id for a reader, with the baseline's name beside it if it is the baseline."""
+    if config and config == dig(study.evidence, "baseline", "config_id"):
+        return f"{short_id(config)} ({dig(study.evidence, 'baseline', 'name') or 'baseline'})"
+    return short_id(config)
+
+
+def _sections(trials: pd.DataFrame) -> "pd.Series[str]":
+    measured = trials["quality"].notna()
+    conditions = [
+        trials["status"].isin(LOST) | ((trials["status"] == "completed") & ~measured),
+        measured & ~trials["yardstick"],
+        trials["comparable"] & (trials["stage"] == "confirm"),
+        trials["comparable"],
+    ]
+    names = np.select(conditions, ["lost", "elsewhere", "confirmed", "searched"], default="unfinished")
+    return pd.Series(names, index=trials.index)
+
+
+def _row(study: Study, group: pd.DataFrame, lost: "pd.Series[int]") -> dict[str, Any]:
+    group = group.sort_values("seed", kind="stable")
+    first = group.iloc[0]
+    row: dict[str, Any] = {key: first[key] for key in ("section", "stage", "config_id", "status")}
+    row["metric"], row["reference_id"] = first["metric"], first["reference_id"]
+    row["trials"] = ", ".join(group["trial"])
+    row["seeds"] = ", ".join(str(seed) for seed in group["seed"] if not pd.isna(seed))
+    row["qualities"] = ", ".join(f"{value:.6g}" for value in group["quality"].dropna())
+    row["n"] = int(group["quality"].notna().sum())
+    row["quality"], row["sd"] = group["quality"].mean(), group["quality"].std(ddof=1)
+    row["kimg"] = group["kimg"].min()
+    for column in _MEASURES:
+        row[column] = group[column].mean()
+    row["seeds_lost"] = int(lost.get((first["stage"], first["config_id"]), 0))
+    row |= {axis.path: first[axis.path] for axis in study.axes}
+    return row | {"order": _order(row)}
+
+
+def _order(row: dict[str, Any]) -> tuple[Any, ...]:
+    """Sort key: section; lost seeds last; ranked rows by quality, stopped ones by how far they came."""
+    quality = np.inf if pd.isna(row["quality"]) else row["quality"]
+    reached = 0.0 if pd.isna(row["kimg"]) else row["kimg"]
+    section = list(SECTIONS).index(row["section"])
+    if row["section"] in RANKED:
+        return (section, row["seeds_lost"] > 0, quality, row["trials"])
+    if row["section"] == "elsewhere":
+        return (section, row["metric"], row["reference_id"], quality, row["trials"])
+    return (section, -reached, quality, row["trials"])
+
+
+def _empty(study: Study) -> pd.DataFrame:
+    columns = ["section", "rank", "config_id", "trials", "stage", "status", "seeds", "n", "seeds_lost", "kimg"]
+    columns += ["quality", "sd", "qualities", *_MEASURES, "metric", "reference_id"]
+    return pd.DataFrame(columns=[*columns, *(axis.path for axis in study.axes)])
+
+
+def _status_text(row: dict[Hashable, Any]) -> str:
+    text = status_words(row["status"])
+    if row["section"] == "confirmed" and row["seeds_lost"]:
+        return f"{text}, {count(row['seeds_lost'], 'seed')} lost"
+    return text
+
+
+def _by_section(shown: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    return [(section, rows) for section in SECTIONS if len(rows := shown[shown["section"] == section])]
+
+
+def _markdown_row(cells: Any) -> str:
+    return "| " + " | ".join(str(cell).translate(_MARKDOWN) for cell in cells) + " |"
+
+
+def _latex_row(cells: Any) -> str:
+    return " & ".join(escape_latex(cell) for cell in cells) + r" \\"
+
+
+def _latex_values(study: Study, rows: pd.DataFrame) -> list[str]:
+    names = short_names([axis.path for axis in study.axes])
+    heading = ["Parameter", *(f"{section} {rank}" for section, rank in zip(rows["section"], rows["rank"], strict=True))]
+    lines = [rf"\begin{{tabular}}{{l{'l' * len(rows)}}}", r"\toprule", _latex_row(heading), r"\midrule"]
+    lines += [_latex_row([names[axis.path], *map(axis_value, rows[axis.path])]) for axis in study.axes]
+    return [*lines, r"\bottomrule", r"\end{tabular}"]
+
+
+_LATEX = str.maketrans(
+    {
+        "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+        "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
+        "|": r"\textbar{}", "±": r"$\pm$", "–": "--", "−": r"$-$", "×": r"$\times$", "\n": " ",
+    }
+)  # fmt: skip
+_MARKDOWN = str.maketrans({sign: "\\" + sign for sign in "\\`*_|[]"} | {"<": "&lt;", ">": "&gt;", "\n": " ", "\r": " "})

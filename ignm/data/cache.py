@@ -1,0 +1,157 @@
+"""The decoded cache on disk: one folder per dataset and resolution, opened memory-mapped.
+
+<root>/<name>/<resolution>/images.npy      uint8 (N, R, R, C)
+                           classes.npy     int64 (N, A), -1 = missing
+                           continuous.npy  float32 (N, K), NaN = missing
+                           dataset.json    what it is
+"""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ignm.errors import IgnmError
+
+RESOLUTIONS = (16, 32, 64, 128, 256)
+
+
+class Skipped(BaseModel):
+    """An image of the source that is not in the dataset, and why."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: str
+    reason: str
+
+
+class Description(BaseModel):
+    """The content of dataset.json."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    format: Literal[1]
+    name: str
+    resolution: int
+    channels: int
+    count: int
+    fingerprint: str
+    resize: str
+    source: str
+    class_names: dict[str, list[str]]
+    continuous_names: list[str]
+    skipped: list[Skipped]
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """One decoded dataset, opened read-only.
+
+    `images` uint8 (N, R, R, C), memory-mapped, C 1 or 3; `classes` int64 (N, A), -1 = missing, A in the order of
+    `class_names`; `continuous` float32 (N, K), NaN = missing. Equal fingerprints mean equal pixels, labels,
+    resolution and resize. Pickles as its path: a process that receives it maps the same file.
+    """
+
+    name: str
+    resolution: int
+    channels: int
+    fingerprint: str
+    images: npt.NDArray[np.uint8]
+    classes: npt.NDArray[np.int64]
+    continuous: npt.NDArray[np.float32]
+    class_names: dict[str, tuple[str, ...]]
+    continuous_names: tuple[str, ...]
+    skipped: tuple[Skipped, ...]
+    source: str
+    path: Path
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return read_dataset, (self.path,)
+
+
+def data_root(root: Path | None = None) -> Path:
+    """Return where datasets live: `root`, else `$IGNM_HOME/data`, else `~/.ignm/data`."""
+    if root is not None:
+        return Path(root)
+    try:
+        return Path(os.environ.get("IGNM_HOME") or "~/.ignm").expanduser() / "data"
+    except RuntimeError:
+        raise IgnmError("This account has no home folder. Set IGNM_HOME to a folder for IGNM's data.") from None
+
+
+def check_name(name: str) -> None:
+    """Raise IgnmError unless `name` can name a dataset (and so a folder, on every file system)."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,99}", name):
+        raise IgnmError(
+            f"{name!r} cannot name a dataset. Use lower-case letters, digits, '.', '_' and '-', at most 100, "
+            "beginning with a letter or digit."
+        )
+
+
+def check_resolution(resolution: int) -> None:
+    """Raise IgnmError unless the resolution is one that the cache holds."""
+    if resolution not in RESOLUTIONS:
+        raise IgnmError(f"The resolution {resolution} is not one of {', '.join(map(str, RESOLUTIONS))}.")
+
+
+def read_dataset(path: Path) -> Dataset:
+    """Open the dataset in this folder.
+
+    Raises FileNotFoundError if there is none, IgnmError if it is incomplete, damaged or of another version.
+    """
+    if not path.is_dir():
+        raise FileNotFoundError(path)
+    try:
+        description = Description.model_validate_json((path / "dataset.json").read_bytes())
+        images = np.load(path / "images.npy", mmap_mode="r", allow_pickle=False)
+        classes = np.load(path / "classes.npy", allow_pickle=False)
+        continuous = np.load(path / "continuous.npy", allow_pickle=False)
+        check_arrays(description, images, classes, continuous)
+    except (OSError, ValueError, EOFError) as error:
+        detail = _first_line(error)
+        raise IgnmError(
+            f"The dataset in {path} is incomplete, damaged or of another version ({detail}). Import it again: "
+            f"ignm data import SOURCE --name {path.parent.name} --resolution {path.name} --overwrite"
+        ) from None
+    for array in (classes, continuous):
+        array.flags.writeable = False
+    return Dataset(
+        name=description.name,
+        resolution=description.resolution,
+        channels=description.channels,
+        fingerprint=description.fingerprint,
+        images=images,
+        classes=classes,
+        continuous=continuous,
+        class_names={name: tuple(names) for name, names in description.class_names.items()},
+        continuous_names=tuple(description.continuous_names),
+        skipped=tuple(description.skipped),
+        source=description.source,
+        path=path,
+    )
+
+
+def _first_line(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"dataset.json: {'.'.join(map(str, first['loc']))} {first['msg']}".lower()
+    return str(error).partition("\n")[0]
+
+
+def check_arrays(description: Description, *arrays: npt.NDArray[Any]) -> None:
+    """Raise ValueError unless images, classes and continuous have the types and shapes that are described."""
+    count, side = description.count, description.resolution
+    expected = (
+        ("images.npy", np.uint8, (count, side, side, description.channels)),
+        ("classes.npy", np.int64, (count, len(description.class_names))),
+        ("continuous.npy", np.float32, (count, len(description.continuous_names))),
+    )
+    for array, (name, dtype, shape) in zip(arrays, expected, strict=True):
+        if array.dtype != dtype or array.shape != shape:
+            raise ValueError(f"{name} is {array.dtype} {array.shape}, not {np.dtype(dtype)} {shape}")

@@ -1,0 +1,279 @@
+"""The cache on disk: opening, listing, damage, the embedded faces."""
+
+import json
+import pickle
+import shutil
+import sys
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import ignm.data
+from ignm.data import store
+from ignm.data.cache import Skipped, data_root
+from ignm.data.labels import Labels
+from ignm.data.store import list_datasets, open_dataset
+from ignm.data.writing import write_dataset
+from ignm.errors import IgnmError
+
+RNG = np.random.default_rng(0)
+PIXELS = RNG.integers(0, 256, (5, 16, 16, 3), dtype=np.uint8)
+LABELS = Labels(
+    np.array([[0], [1], [-1], [1], [0]]),
+    {"kind": ("x", "y")},
+    np.array([[0.5], [np.nan], [1], [2], [3]], np.float32),
+    ("yaw",),
+)
+
+
+def write(root: Path, name="faces", resolution=16, pixels=PIXELS, labels=LABELS, channels=None) -> str:
+    with write_dataset(root, name, resolution, channels) as writer:
+        writer.append(pixels)
+        return writer.finish(labels, [Skipped(name="bad.png", reason="empty file")], "faces.zip").fingerprint
+
+
+def test_what_is_written_is_what_is_opened(tmp_path):
+    fingerprint = write(tmp_path)
+    dataset = open_dataset("faces", 16, tmp_path)
+    np.testing.assert_array_equal(dataset.images, PIXELS)
+    np.testing.assert_array_equal(dataset.classes, LABELS.classes)
+    np.testing.assert_array_equal(dataset.continuous, LABELS.continuous)
+    assert (dataset.class_names, dataset.continuous_names) == ({"kind": ("x", "y")}, ("yaw",))
+    assert (dataset.name, dataset.resolution, dataset.channels, len(dataset)) == ("faces", 16, 3, 5)
+    assert dataset.skipped == (Skipped(name="bad.png", reason="empty file"),)
+    assert dataset.fingerprint == fingerprint
+    assert len(fingerprint) == 16
+    assert set(fingerprint) <= set("0123456789abcdef")
+
+
+def test_images_are_memory_mapped_and_nothing_can_be_written(tmp_path):
+    write(tmp_path)
+    dataset = open_dataset("faces", 16, tmp_path)
+    assert isinstance(dataset.images, np.memmap)
+    assert dataset.images.mode == "r"
+    for array in (dataset.images, dataset.classes, dataset.continuous):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0
+
+
+def test_a_pickled_dataset_is_its_path_not_its_pixels(tmp_path):
+    write(tmp_path)
+    data = pickle.dumps(open_dataset("faces", 16, tmp_path))
+    assert len(data) < 1000 < PIXELS.nbytes
+    again = pickle.loads(data)  # noqa: S301
+    assert isinstance(again.images, np.memmap)
+    np.testing.assert_array_equal(again.images, PIXELS)
+
+
+def test_the_file_is_plain_npy(tmp_path):
+    write(tmp_path)
+    assert np.load(tmp_path / "faces" / "16" / "images.npy").flags.c_contiguous
+    description = json.loads((tmp_path / "faces" / "16" / "dataset.json").read_text())
+    assert (description["format"], description["count"], description["source"]) == (1, 5, "faces.zip")
+
+
+def test_the_fingerprint_follows_pixels_labels_and_resolution_but_not_the_name(tmp_path):
+    first = write(tmp_path)
+    assert write(tmp_path, name="other") == first
+    pixel, label, value = PIXELS.copy(), LABELS.classes.copy(), LABELS.continuous.copy()
+    pixel[4, 15, 15, 2] ^= 1
+    label[4] = 1
+    value[4] = 3.25
+    changed = [
+        write(tmp_path, pixels=pixel),
+        write(tmp_path, labels=Labels(label, LABELS.class_names, LABELS.continuous, ("yaw",))),
+        write(tmp_path, labels=Labels(LABELS.classes, LABELS.class_names, value, ("yaw",))),
+        write(tmp_path, labels=Labels(LABELS.classes, {"kind": ("x", "z")}, LABELS.continuous, ("yaw",))),
+        write(tmp_path, pixels=PIXELS.reshape(5, 16, 16, 3)[::-1]),
+    ]
+    assert len({first, *changed}) == 6
+
+
+@pytest.mark.parametrize("first_colour", [0, 1, 4, 5])
+def test_grey_until_the_first_colour_image(tmp_path, first_colour):
+    grey, colour = PIXELS[:first_colour, :, :, :1], PIXELS[first_colour:]
+    with write_dataset(tmp_path, "faces", 16, None) as writer:
+        writer.append([*grey, *colour])
+        fingerprint = writer.finish(LABELS, (), "faces.zip").fingerprint
+    dataset = open_dataset("faces", 16, tmp_path)
+    channels = 1 if first_colour == 5 else 3
+    expected = np.concatenate([np.repeat(grey, channels, axis=3), colour[..., :channels]])
+    np.testing.assert_array_equal(dataset.images, expected)
+    assert dataset.images.shape == (5, 16, 16, channels)
+    # The same pixels written at once have the same fingerprint.
+    assert write(tmp_path, name="again", pixels=expected, channels=channels) == fingerprint
+
+
+@pytest.mark.parametrize("shape", [(16, 16, 2), (3, 16, 16), (16, 16), (8, 8, 3)])
+def test_images_of_another_shape_are_a_bug_of_the_caller(tmp_path, shape):
+    with pytest.raises(ValueError, match="shape"):
+        write(tmp_path, pixels=np.zeros((5, *shape), np.uint8))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_labels_of_another_length_are_a_bug_of_the_caller_and_leave_nothing(tmp_path):
+    with pytest.raises(ValueError, match="classes"):
+        write(tmp_path, labels=Labels.none(4))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_list_and_missing(tmp_path):
+    assert list_datasets(tmp_path / "none") == {}
+    write(tmp_path, "celeba", 32, np.zeros((5, 32, 32, 1), np.uint8))
+    write(tmp_path, "celeba", 16)
+    write(tmp_path, "ffhq", 16)
+    (tmp_path / "ffhq" / ".32.x.partial").mkdir()
+    (tmp_path / "stray").mkdir()
+    assert list_datasets(tmp_path) == {"celeba": (16, 32), "ffhq": (16,)}
+    with pytest.raises(IgnmError) as caught:
+        open_dataset("celebs", 64, tmp_path)
+    message = str(caught.value)
+    assert "no dataset 'celebs' at resolution 64" in message
+    assert "Did you mean 'celeba'?" in message
+    assert "celeba (16, 32); ffhq (16); embedded (16, 32, 64, 128, 256)" in message
+    assert "ignm data import SOURCE --name celebs --resolution 64" in message
+    with pytest.raises(IgnmError, match="at resolution 64") as caught:
+        open_dataset("celeba", 64, tmp_path)
+    assert "Did you mean" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["", "Faces", "../faces", "a/b", ".hidden", "a b", "é", "a" * 101, "a\n"])
+def test_names_that_are_no_names(tmp_path, name):
+    with pytest.raises(IgnmError, match="cannot name a dataset"):
+        open_dataset(name, 16, tmp_path)
+
+
+@pytest.mark.parametrize("resolution", [0, 8, 48, 512, -64])
+def test_resolutions_that_the_cache_does_not_hold(tmp_path, resolution):
+    with pytest.raises(IgnmError, match="not one of 16, 32, 64, 128, 256"):
+        open_dataset("faces", resolution, tmp_path)
+
+
+def test_root_is_ignm_home_or_the_home_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("IGNM_HOME", raising=False)
+    assert data_root() == tmp_path / ".ignm" / "data"
+    monkeypatch.setenv("IGNM_HOME", str(tmp_path / "elsewhere"))
+    assert data_root() == tmp_path / "elsewhere" / "data"
+    write(data_root())
+    assert len(open_dataset("faces", 16)) == 5
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def alter(**changes: object):
+    def apply(path: Path) -> None:
+        path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+    return apply
+
+
+@pytest.mark.parametrize(
+    ("file", "damage"),
+    [
+        *((name, Path.unlink) for name in ("images.npy", "classes.npy", "continuous.npy", "dataset.json")),
+        *((name, cut) for name in ("images.npy", "classes.npy", "continuous.npy")),
+        *((name, lambda path: path.write_bytes(b"")) for name in ("images.npy", "classes.npy", "dataset.json")),
+        ("dataset.json", lambda path: path.write_text('{"format": 1')),
+        ("dataset.json", lambda path: path.write_text("[]")),
+        ("dataset.json", alter(format=2)),
+        ("dataset.json", alter(count=4)),
+        ("dataset.json", alter(channels=1)),
+        ("dataset.json", alter(class_names={})),
+        ("dataset.json", alter(resolution="16")),
+        ("classes.npy", lambda path: np.save(path, LABELS.classes.astype(np.int32))),
+        ("classes.npy", lambda path: np.save(path, np.array([{}], dtype=object), allow_pickle=True)),
+    ],
+)
+def test_a_damaged_cache_says_to_import_again(tmp_path, file, damage):
+    write(tmp_path)
+    damage(tmp_path / "faces" / "16" / file)
+    with pytest.raises(
+        IgnmError, match="Import it again: ignm data import SOURCE --name faces --resolution 16"
+    ) as caught:
+        open_dataset("faces", 16, tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+# --- the embedded faces, drawn by a stand-in so that only the caching is tested
+
+
+@pytest.fixture
+def faces(monkeypatch):
+    module = types.ModuleType("ignm.data.faces")
+    module.VERSION, module.CLASS_NAMES, module.CONTINUOUS_NAMES = 1, {"hair": ("dark", "fair")}, ("yaw", "light")
+    module.drawn = []
+
+    def draw_faces(count, resolution, *, seed=0, start=0):
+        module.drawn.append((count, resolution, seed, start))
+        rng = np.random.default_rng([seed, start, module.VERSION])
+        return types.SimpleNamespace(
+            images=rng.integers(0, 256, (count, resolution, resolution, 3), dtype=np.uint8),
+            classes={"hair": rng.integers(0, 2, count)},
+            continuous=rng.random((count, 2), dtype=np.float32),
+        )
+
+    module.draw_faces = draw_faces
+    monkeypatch.setitem(sys.modules, "ignm.data.faces", module)
+    monkeypatch.setattr(ignm.data, "faces", module, raising=False)
+    monkeypatch.setattr(store, "EMBEDDED_COUNT", 1200)
+    return module
+
+
+def test_embedded_faces_are_drawn_once_in_chunks(tmp_path, faces):
+    seen = []
+    dataset = open_dataset("embedded", 16, tmp_path, progress=lambda done, total: seen.append((done, total)))
+    assert faces.drawn == [(500, 16, 0, 0), (500, 16, 0, 500), (200, 16, 0, 1000)]
+    assert seen == [(500, 1200), (1000, 1200), (1200, 1200)]
+    assert dataset.images.shape == (1200, 16, 16, 3)
+    assert dataset.class_names == faces.CLASS_NAMES
+    assert dataset.continuous_names == ("yaw", "light")
+    second = faces.draw_faces(500, 16, start=500)
+    np.testing.assert_array_equal(dataset.images[500:1000], second.images)
+    np.testing.assert_array_equal(dataset.classes[500:1000, 0], second.classes["hair"])
+    np.testing.assert_array_equal(dataset.continuous[500:1000], second.continuous)
+    faces.drawn.clear()
+    assert open_dataset("embedded", 16, tmp_path).fingerprint == dataset.fingerprint
+    assert faces.drawn == []
+    assert list_datasets(tmp_path) == {"embedded": (16,)}
+
+
+def test_embedded_faces_are_drawn_again_when_version_count_or_files_changed(tmp_path, faces, monkeypatch):
+    first = open_dataset("embedded", 16, tmp_path).fingerprint
+    faces.VERSION = 2
+    second = open_dataset("embedded", 16, tmp_path).fingerprint
+    assert second != first
+    monkeypatch.setattr(store, "EMBEDDED_COUNT", 100)
+    assert len(open_dataset("embedded", 16, tmp_path)) == 100
+    faces.drawn.clear()
+    cut(tmp_path / "embedded" / "16" / "images.npy")
+    assert len(open_dataset("embedded", 16, tmp_path)) == 100
+    assert faces.drawn == [(100, 16, 0, 0)]
+
+
+def test_an_interrupted_draw_leaves_nothing(tmp_path, faces):
+    def interrupt(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        open_dataset("embedded", 16, tmp_path, progress=interrupt)
+    assert [path.name for path in tmp_path.iterdir()] == [".locks"]
+    assert len(open_dataset("embedded", 16, tmp_path)) == 1200
+
+
+def test_a_folder_that_may_not_be_written_is_one_message(tmp_path, faces):
+    (tmp_path / "file").touch()
+    with pytest.raises(IgnmError, match="Cannot write under"):
+        open_dataset("embedded", 16, tmp_path / "file" / "data")
+
+
+def test_faces_that_others_drew_need_no_writing(tmp_path, faces, monkeypatch):
+    shared = tmp_path / "shared"
+    fingerprint = open_dataset("embedded", 16, shared).fingerprint
+    shutil.rmtree(shared / ".locks")
+    monkeypatch.setattr(store, "dataset_lock", lambda *_: pytest.fail("tried to write"))
+    assert open_dataset("embedded", 16, shared).fingerprint == fingerprint

@@ -1,0 +1,175 @@
+import json
+import shutil
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from ignm.config import Evaluation, TrialSpec, override
+from ignm.errors import IgnmError
+from ignm.training.checkpoint import latest_checkpoint, load_generator, open_checkpoint
+from ignm.training.measurement import read_measurements
+from ignm.training.trainer import DivergedError
+from ignm.training.trial import run_trial
+
+CPU = torch.device("cpu")
+POINTS = (0.08, 0.16, 0.24)
+HARD = {
+    "loss.adversarial": "relativistic",
+    "loss.penalty": "r1",
+    "loss.interval": 3,
+    "discriminator.normalisation": "layer",
+    "discriminator.spectral_norm": True,
+    "augment.policy": "diffaugment",
+    "data.mirror": True,
+    "optim.n_critic": 2,
+}
+
+
+class WeightSum:
+    """Scores a generator by its weights, so that any difference between two runs shows."""
+
+    def __init__(self, value=None):
+        self.value = value
+
+    def score(self, generator):
+        quality = self.value or sum(p.double().abs().sum().item() for p in generator.parameters())
+        return SimpleNamespace(quality=quality, diversity=1.0, metric="sum", reference_id="none", count=1)
+
+
+@pytest.fixture
+def dataset(tiny_images):
+    class Images(SimpleNamespace):
+        name, resolution, channels = "tiny", 16, 3
+
+    return Images(images=tiny_images)
+
+
+def spec(config, points=POINTS, seed=0):
+    return TrialSpec(config=config, seed=seed, kimg=points[-1], measure_at=points, evaluation=Evaluation())
+
+
+def run(specification, dataset, directory, evaluator=None):
+    return run_trial(specification, dataset, directory, evaluator or WeightSum(), CPU)
+
+
+def final_state(directory):
+    checkpoint = latest_checkpoint(directory)
+    state = torch.load(checkpoint.path / "state.pt", weights_only=True)
+    state.pop("seconds")
+    return (
+        (checkpoint.path / "networks.safetensors").read_bytes(),
+        (checkpoint.path / "generator_ema.safetensors").read_bytes(),
+        state,
+    )
+
+
+def equal(a, b):
+    if isinstance(a, torch.Tensor):
+        return torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(equal(a[key], b[key]) for key in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(map(equal, a, b))
+    return a == b
+
+
+@pytest.mark.parametrize("changes", [{}, HARD], ids=["dcgan", "everything on"])
+@pytest.mark.parametrize("stop_after", [1, 2])
+def test_resume_is_bit_exact(tmp_path, tiny_config, dataset, changes, stop_after):
+    wanted = spec(override(tiny_config, changes))
+    whole = list(run(wanted, dataset, tmp_path / "whole"))
+    broken = run(wanted, dataset, tmp_path / "broken")
+    for _ in range(stop_after):
+        next(broken)
+    broken.close()
+    resumed = list(run(wanted, dataset, tmp_path / "broken"))
+    assert [m.quality for m in resumed] == [m.quality for m in whole]
+    assert equal(final_state(tmp_path / "whole"), final_state(tmp_path / "broken"))
+    assert [m["quality"] for m in read_measurements(tmp_path / "broken/measurements.jsonl")] == [
+        m.quality for m in whole
+    ]
+
+
+def test_a_finished_trial_trains_no_more(tmp_path, tiny_config, dataset):
+    wanted = spec(tiny_config)
+    first = list(run(wanted, dataset, tmp_path))
+    before = final_state(tmp_path)
+    assert list(run(wanted, dataset, tmp_path, WeightSum(value=-1.0))) == first
+    assert equal(before, final_state(tmp_path))
+
+
+def test_a_truncated_newest_checkpoint_costs_one_interval_and_nothing_else(tmp_path, tiny_config, dataset, caplog):
+    wanted = spec(tiny_config)
+    whole = list(run(wanted, dataset, tmp_path / "whole"))
+    broken = run(wanted, dataset, tmp_path / "broken")
+    next(broken), next(broken)
+    broken.close()
+    newest = sorted((tmp_path / "broken").glob("checkpoint-*"))[-1]
+    data = (newest / "networks.safetensors").read_bytes()
+    (newest / "networks.safetensors").write_bytes(data[: len(data) // 2])
+    assert [m.quality for m in run(wanted, dataset, tmp_path / "broken")] == [m.quality for m in whole]
+    assert "damaged" in caplog.text
+
+
+def test_no_checkpoint_is_left_half_written(tmp_path, tiny_config, dataset, monkeypatch):
+    broken = run(spec(tiny_config), dataset, tmp_path)
+    next(broken)
+    monkeypatch.setattr(torch, "save", lambda *a, **k: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(OSError, match="No space"):
+        next(broken)
+    assert [p.name for p in tmp_path.glob("*checkpoint*")] == ["checkpoint-0000000080"]
+    assert len(read_measurements(tmp_path / "measurements.jsonl")) == 1
+    monkeypatch.undo()
+    assert len(list(run(spec(tiny_config), dataset, tmp_path))) == 3
+
+
+def test_only_the_two_newest_checkpoints_are_kept(tmp_path, tiny_config, dataset):
+    list(run(spec(tiny_config), dataset, tmp_path))
+    assert sorted(p.name for p in tmp_path.glob("checkpoint-*")) == ["checkpoint-0000000160", "checkpoint-0000000240"]
+
+
+def test_another_trials_directory_is_refused(tmp_path, tiny_config, dataset):
+    list(run(spec(tiny_config), dataset, tmp_path))
+    with pytest.raises(IgnmError, match="holds another trial"):
+        next(run(spec(tiny_config, seed=1), dataset, tmp_path))
+    with pytest.raises(IgnmError, match="holds another trial"):
+        next(run(spec(override(tiny_config, {"optim.batch": 16})), dataset, tmp_path))
+
+
+def test_the_wrong_dataset_is_refused(tmp_path, tiny_config, dataset):
+    wanted = spec(override(tiny_config, {"data.name": "other"}))
+    with pytest.raises(IgnmError, match="other at 16"):
+        next(run(wanted, dataset, tmp_path))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_metric_that_is_not_finite_is_a_divergence(tmp_path, tiny_config, dataset):
+    with pytest.raises(DivergedError, match="not finite"):
+        next(run(spec(tiny_config), dataset, tmp_path, WeightSum(value=float("nan"))))
+
+
+def test_checkpoints_describe_themselves(tmp_path, tiny_config, dataset):
+    list(run(spec(tiny_config), dataset, tmp_path))
+    checkpoint = open_checkpoint(tmp_path)
+    assert checkpoint.config == tiny_config
+    generator = load_generator(checkpoint, CPU)
+    assert generator(torch.randn(2, 8)).shape == (2, 3, 16, 16)
+    assert not generator.training
+    assert json.loads((checkpoint.path / "checkpoint.json").read_text())["images_seen"] == 240
+
+
+def test_no_checkpoint_is_one_clear_error(tmp_path):
+    with pytest.raises(IgnmError, match="no checkpoint here"):
+        open_checkpoint(tmp_path)
+    with pytest.raises(IgnmError, match="no checkpoint here"):
+        open_checkpoint(tmp_path / "absent")
+
+
+def test_leftovers_of_a_killed_run_are_cleared(tmp_path, tiny_config, dataset):
+    first = run(spec(tiny_config), dataset, tmp_path)
+    next(first)
+    first.close()
+    shutil.copytree(tmp_path / "checkpoint-0000000080", tmp_path / ".checkpoint-0000000160.xyz.partial")
+    assert len(list(run(spec(tiny_config), dataset, tmp_path))) == 3
+    assert not list(tmp_path.glob(".*partial*"))

@@ -1,0 +1,168 @@
+"""The command line as a user meets it: messages, exit codes, no tracebacks, nothing half-written."""
+
+import re
+import sys
+import zipfile
+
+import pytest
+from PIL import Image
+
+from ignm.data.faces import draw_faces
+from search.cli import app
+
+
+@pytest.fixture
+def ignm(monkeypatch, capsys, tmp_path):
+    """Run a command in this process with a home of its own; returns (exit code, everything printed in one line)."""
+    monkeypatch.setenv("IGNM_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["ignm", *map(str, arguments)])
+        try:
+            app.main()
+        except SystemExit as ended:
+            code = ended.code or 0
+        else:
+            code = 0
+        captured = capsys.readouterr()
+        text = captured.out + captured.err
+        assert "Traceback" not in text
+        return code, " ".join(text.split())
+
+    return run
+
+
+@pytest.fixture
+def good_folder(tmp_path):
+    folder = tmp_path / "good"
+    folder.mkdir()
+    for index, image in enumerate(draw_faces(4, 16).images):
+        Image.fromarray(image).save(folder / f"{index}.jpg")
+    return folder
+
+
+def test_help_names_every_command(ignm):
+    code, text = ignm("--help")
+    assert code == 0
+    for command in ("data", "train", "run", "search", "confirm", "report", "status", "best", "sample", "evaluate"):
+        assert re.search(rf"\b{command}\b", text), command
+
+
+def test_a_mistyped_command_suggests_the_right_one(ignm):
+    code, text = ignm("runn", "quick")
+    assert code == 2
+    assert "run" in text
+    assert "runn" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("train", "--preset", "dcgann", "--kimg", 1, "--out", "o"), "did you mean 'dcgan'?"),
+        (("train", "--kimg", 1, "--out", "o"), "either --preset NAME or --config FILE"),
+        (("train", "--preset", "dcgan", "--kimg", 1, "--out", "o", "--set", "optim.bach=3"), "did you mean 'batch'?"),
+        (("train", "--preset", "dcgan", "--kimg", 1, "--out", "o", "--set", "optim.batch"), "expected path=value"),
+        (
+            ("train", "--preset", "dcgan", "--kimg", 1, "--out", "o", "--set", "optim.batch=-3"),
+            "greater than or equal to 2",
+        ),
+        (("train", "--config", "absent.yaml", "--kimg", 1, "--out", "o"), "no such file"),
+        (("train", "--preset", "dcgan", "--kimg", 1, "--out", "o", "--data", "celeba@64"), "no dataset 'celeba'"),
+        (("train", "--preset", "dcgan", "--kimg", 1, "--out", "o", "--data", "celeba@big"), "NAME@RESOLUTION"),
+        (("run", "quikc"), "did you mean 'quick'?"),
+        (("run", "absent.yaml"), "no such file"),
+        (("run", "quick", "--set", "budget.trails=3"), "did you mean 'trials'?"),
+        (("run", "quick", "--set", "data.name=nobody"), "no dataset 'nobody'"),
+        (("status", "nothing"), "no study here"),
+        (("best", "nothing"), "no study here"),
+        (("report", "nothing"), "no study here"),
+        (("sample", "nothing"), "no checkpoint here"),
+        (("evaluate", "nothing"), "no checkpoint here"),
+        (("data", "import", "absent", "--name", "x", "--resolution", 16), "absent"),
+        (("data", "import", ".", "--name", "X!", "--resolution", 16), "cannot name a dataset"),
+        (("data", "import", ".", "--name", "x", "--resolution", 20), "16, 32, 64, 128, 256"),
+        (("data", "show", "x", "--resolution", 16), "no dataset 'x'"),
+    ],
+)
+def test_mistakes_are_told_and_leave_nothing(ignm, tmp_path, arguments, expected):
+    code, text = ignm(*arguments)
+    assert code == 2
+    assert expected in text
+    assert not (tmp_path / "o").exists()
+    assert not list(tmp_path.glob("studies/*/study.yaml"))
+
+
+def test_import_lists_and_shows(ignm, good_folder, tmp_path):
+    code, text = ignm("data", "import", good_folder, "--name", "mine", "--resolution", 16)
+    assert (code, "4 colour images as 'mine' at 16x16" in text) == (0, True)
+    assert re.search(r"mine 16 4 3 [0-9a-f]+", ignm("data", "list")[1])
+    assert ignm("data", "show", "mine", "--resolution", 16)[0] == 0
+    assert Image.open(tmp_path / "dataset.png").size == (12 * 17 - 1, 16)
+
+
+def test_corrupt_images_are_skipped_counted_and_named(ignm, good_folder):
+    (good_folder / "empty.jpg").write_bytes(b"")
+    whole = (good_folder / "0.jpg").read_bytes()
+    (good_folder / "half.jpg").write_bytes(whole[: len(whole) // 2])
+    code, text = ignm("data", "import", good_folder, "--name", "mine", "--resolution", 16)
+    assert code == 0
+    assert "skipped empty.jpg" in text
+    assert "skipped half.jpg" in text
+    assert "4 colour images" in text
+    assert "2 skipped" in text
+
+
+def zip_of(tmp_path, folder, name="0.jpg"):
+    path = tmp_path / "images.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for image in sorted(folder.iterdir()):
+            archive.write(image, name if image.name == "0.jpg" else image.name)
+    return path
+
+
+def test_a_truncated_zip(ignm, good_folder, tmp_path):
+    path = zip_of(tmp_path, good_folder)
+    path.write_bytes(path.read_bytes()[:-200])
+    code, text = ignm("data", "import", path, "--name", "mine", "--resolution", 16)
+    assert code == 2
+    assert "images.zip" in text
+    assert "mine" not in ignm("data", "list")[1]
+
+
+def test_a_zip_that_climbs_out(ignm, good_folder, tmp_path):
+    code, text = ignm("data", "import", zip_of(tmp_path, good_folder, "../0.jpg"), "--name", "mine", "--resolution", 16)
+    assert code == 2
+    assert "../0.jpg" in text
+    assert not (tmp_path.parent / "0.jpg").exists()
+    assert "mine" not in ignm("data", "list")[1]
+
+
+def test_a_folder_without_images(ignm, tmp_path):
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.txt").write_text("no picture")
+    code, text = ignm("data", "import", tmp_path / "notes", "--name", "mine", "--resolution", 16)
+    assert code == 2
+    assert "jpg" in text
+
+
+def test_train_sample_evaluate(ignm, good_folder, tmp_path):
+    ignm("data", "import", good_folder, "--name", "mine", "--resolution", 16)
+    small = ["--set", "optim.batch=4", "--set", "generator.width=8", "--set", "discriminator.width=8"]
+    code, text = ignm(
+        "train", "--preset", "dcgan", "--data", "mine", "--kimg", 0.08, "--images", 32, "--out", "o", *small
+    )
+    assert code == 0, text
+    assert "0.1 kimg" in text
+    assert (tmp_path / "o" / "samples.png").exists()
+    code, text = ignm("sample", "o", "--count", 9, "--out", "nine.png")
+    assert code == 0
+    assert Image.open(tmp_path / "nine.png").size == (50, 50)
+    code, text = ignm("evaluate", "o", "--images", 32)
+    assert code == 0, text
+    assert re.search(r"\d+\.\d+, diversity", text)
+    code, text = ignm("train", "--preset", "dcgan", "--data", "mine", "--kimg", 0.08, "--seed", 1, "--out", "o", *small)
+    assert code == 2
+    assert "another trial" in text
