@@ -34,9 +34,11 @@ def connected(address: str | None) -> Iterator[None]:
     """Connect to a Ray cluster (`auto` for the one at hand), or start a local one where `address` is None."""
     for key, value in _ENVIRONMENT.items():
         os.environ.setdefault(key, value)
+    # Trials share their images through the page cache, so a local Ray needs next to no object store.
+    local = {"include_dashboard": False, "object_store_memory": 200_000_000} if address is None else {}
     ray.init(
         address=address or "local",
-        include_dashboard=False if address is None else None,
+        **local,
         log_to_driver=False,
         logging_level=logging.ERROR,
         configure_logging=True,

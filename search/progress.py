@@ -38,9 +38,12 @@ class StageProgress:
     def kimg_left(self) -> float:
         """kimg still to be trained, as far as can be told."""
         waiting = max(0, self.total - self.count_ended - len(self.running))
-        return waiting * self.expected_kimg + sum(
-            max(0.0, min(t.budget, self.expected_kimg) - t.kimg) for t in self.running
-        )
+        return waiting * self.expected_kimg + sum(self._left(trial) for trial in self.running)
+
+    def _left(self, trial: RunningTrial) -> float:
+        # One that has come further than trials do on average will probably go to its end.
+        end = self.expected_kimg if trial.kimg < self.expected_kimg else trial.budget
+        return max(0.0, min(end, trial.budget) - trial.kimg)
 
 
 @dataclass

@@ -12,7 +12,6 @@ from rich.console import Console
 
 from analysis.report import build_report
 from ignm.data.cache import Dataset, data_root
-from ignm.data.store import open_dataset
 from ignm.errors import IgnmError
 from ignm.metrics.evaluator import Evaluator, resolve_extractor
 from ignm.training.device import default_device
@@ -21,6 +20,7 @@ from search.cluster import connected, run_trials, slots, tune_config_of
 from search.confirming import begin_runs, make_plan
 from search.display import StageDisplay
 from search.folder import Status, StudyFolder, Trial
+from search.loading import load_dataset
 from search.progress import ProgressReader
 from search.question import Question
 from search.record import read_question, record_question
@@ -111,8 +111,8 @@ def opened(question: Question, storage: Path, console: Console, address: str | N
             f"{folder.path}: this study is being run already; watch it with `ignm status {folder.path}`"
         ) from None
     try:
-        with console.status(f"reading {question.data.name} at {question.data.resolution} and its reference statistics"):
-            dataset = open_dataset(question.data.name, question.data.resolution)
+        dataset = load_dataset(console, question.data.name, question.data.resolution)
+        with console.status("computing the reference statistics"):
             evaluator = Evaluator(question.evaluation, dataset, default_device())
         data = {
             "name": dataset.name,

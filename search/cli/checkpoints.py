@@ -39,19 +39,20 @@ def evaluate(
 ) -> None:
     """Measure a checkpoint against a dataset."""
     from ignm.config import Evaluation
-    from ignm.data.store import open_dataset
     from ignm.metrics.evaluator import Evaluator
     from ignm.training.device import default_device
     from search.cli.training import dataset_changes
+    from search.loading import load_dataset
 
     generator, config = _generator(checkpoint)
     name, resolution = config.data.name, config.data.resolution
     if data is not None:
         changes: dict[str, Any] = dataset_changes(data, resolution, resolution_was_set=False)
         name, resolution = changes["data.name"], changes["data.resolution"]
+    dataset = load_dataset(console, name, resolution)
     with console.status("measuring"):
         evaluation = Evaluation(extractor=extractor, images=images, seed=seed)
-        score = Evaluator(evaluation, open_dataset(name, resolution), default_device()).score(generator)
+        score = Evaluator(evaluation, dataset, default_device()).score(generator)
     console.print(
         f"{score.metric} {score.quality:.4f}, diversity {score.diversity:.4f} "
         f"({score.count} images, reference {score.reference_id})",

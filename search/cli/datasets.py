@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 from rich.table import Table
 
 from search.cli.console import console, errors
@@ -25,9 +25,9 @@ def import_(
 ) -> None:
     """Decode images once into an array that all trials share."""
     from ignm.data.importing import import_dataset
+    from search.loading import COLUMNS
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(*COLUMNS, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(f"importing {Path(source).name}", total=None)
         report = import_dataset(
             source,
@@ -76,10 +76,10 @@ def show(
     count: int = typer.Option(96, min=1, help="How many images."),
 ) -> None:
     """Write a grid of a dataset's images."""
-    from ignm.data.store import open_dataset
     from ignm.training.samples import grid, save_picture
+    from search.loading import load_dataset
 
-    dataset = open_dataset(name, resolution)
+    dataset = load_dataset(console, name, resolution)
     step = max(1, len(dataset.images) // count)
     save_picture(grid(dataset.images[::step][:count], columns=12), out)
     console.print(f"{out}: {min(count, len(dataset.images))} of {len(dataset.images)} images of '{name}'")

@@ -29,12 +29,12 @@ def train(
 ) -> None:
     """Train one configuration, measure it, keep its checkpoints."""
     from ignm.config import Evaluation, TrialSpec, load_config, load_preset, override, parse_assignments
-    from ignm.data.store import open_dataset
     from ignm.errors import IgnmError
     from ignm.metrics.evaluator import Evaluator
     from ignm.training.device import default_device, describe
     from ignm.training.trainer import DivergedError
     from ignm.training.trial import run_trial
+    from search.loading import load_dataset
 
     if (preset is None) == (config is None):
         raise IgnmError("train: give either --preset NAME or --config FILE")
@@ -45,12 +45,12 @@ def train(
     points = (*(kimg * part / POINTS for part in range(1, POINTS)), kimg)
     spec = TrialSpec(config=chosen, seed=seed, kimg=kimg, measure_at=points, evaluation=Evaluation(images=images))
     device = default_device()
-    with console.status(f"reading {chosen.data.name} at {chosen.data.resolution}"):
-        dataset = open_dataset(chosen.data.name, chosen.data.resolution)
+    dataset = load_dataset(console, chosen.data.name, chosen.data.resolution)
+    with console.status("computing the reference statistics"):
         evaluator = Evaluator(spec.evaluation, dataset, device)
     console.print(f"config {chosen.config_id}, {len(dataset.images)} images, {describe(device)}", highlight=False)
     columns = (TextColumn("{task.completed:.1f}/{task.total:g} kimg"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("training", total=kimg)
         try:
             for each in run_trial(spec, dataset, out, evaluator, device, lambda at: bar.update(task, completed=at)):
