@@ -6,7 +6,7 @@ UV_VERSION := 0.13.9
 STAMP := $(VENV)/.ready
 TRACKED := requirements.lock pyproject.toml
 
-.PHONY: setup demo test test-slow test-cluster test-gpu lint bench lock clean
+.PHONY: setup demo test test-slow test-gpu lint bench lock clean
 
 setup: $(STAMP)
 
@@ -28,9 +28,6 @@ test: setup
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow
-
-test-cluster: setup
-	$(BIN)/python -m pytest -m cluster
 
 test-gpu: setup
 	$(BIN)/python -m pytest -m gpu

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 
 from ignm.config import Config, Evaluation, load_preset, nearest, override, read_yaml, validated
-from ignm.config.files import parse_yaml
+from ignm.config.files import parse_yaml, set_path
 from ignm.config.schema import Resolution, Section
 from ignm.errors import IgnmError
 from spaces.axis import Value
@@ -127,7 +127,7 @@ def load_question(source: str, changes: dict[str, Any] | None = None) -> Questio
         raw = parse_yaml((_bundled() / f"{source}.yaml").read_text(encoding="utf-8"), f"study {source}")
         name = source
     elif source.endswith((".yaml", ".yml")):
-        raw, name = read_yaml(Path(source)), Path(source).stem
+        raw, name = _beside(read_yaml(Path(source)), Path(source).parent), Path(source).stem
     else:
         names = bundled_names()
         raise IgnmError(
@@ -136,12 +136,18 @@ def load_question(source: str, changes: dict[str, Any] | None = None) -> Questio
         )
     raw = {"name": name, **raw}
     for path, value in (changes or {}).items():
-        section, _, key = path.rpartition(".")
-        target = raw.setdefault(section, {}) if section else raw
-        target[key] = value
+        set_path(raw, path, value)
     question = validated(Question, raw, f"study {source}")
     question.load_space()
     return question
+
+
+def _beside(raw: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Take a space's file from the folder of the study's, wherever the command is run."""
+    space = raw.get("space")
+    if isinstance(space, str) and space.endswith((".yaml", ".yml")):
+        return raw | {"space": str((folder / space).resolve())}
+    return raw
 
 
 def _bundled() -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from ignm.config import read_yaml, to_yaml, validated
+from ignm.config.files import leaves
 from ignm.errors import IgnmError
 from ignm.files import write_text
 from search.folder import StudyFolder
@@ -24,13 +25,13 @@ _LIBRARIES = ("ignm", "torch", "torchvision", "ray", "optuna", "numpy", "pandas"
 def record_question(folder: StudyFolder, question: Question, metric: dict[str, Any], data: dict[str, Any]) -> None:
     """Write `study.yaml`, or check that an earlier one asks the same; raise IgnmError where it does not."""
     before = read_yaml(folder.question) if folder.question.exists() else {}
+    axes = [axis.model_dump(mode="json") for axis in question.load_space().axes]
     if before:
-        _check_same(folder, before, question, data)
-    space = question.load_space()
+        _check_same(folder, before, question, {"data": data, "axes": axes})
     record = {
         "name": question.name,
         "question": question.model_dump(mode="json"),
-        "axes": [axis.model_dump(mode="json") for axis in space.axes],
+        "axes": axes,
         "base": question.base().model_dump(mode="json"),
         "data": data,
         "metric": metric,
@@ -53,9 +54,9 @@ def hardware() -> dict[str, Any]:
     return {"cpus": os.cpu_count(), "processor": _processor(), "memory_gib": _memory_gib(), "gpus": gpus}
 
 
-def _check_same(folder: StudyFolder, before: dict[str, Any], question: Question, data: dict[str, Any]) -> None:
-    old = dict(_leaves(validated(Question, before["question"], str(folder.question)).model_dump(mode="json")))
-    new = dict(_leaves(question.model_dump(mode="json")))
+def _check_same(folder: StudyFolder, before: dict[str, Any], question: Question, facts: dict[str, Any]) -> None:
+    old = dict(leaves(validated(Question, before["question"], str(folder.question)).model_dump(mode="json")))
+    new = dict(leaves(question.model_dump(mode="json")))
     changed = sorted(
         path
         for path in old.keys() | new.keys()
@@ -63,22 +64,16 @@ def _check_same(folder: StudyFolder, before: dict[str, Any], question: Question,
         and not any(path == free or path.startswith(f"{free}.") for free in MAY_CHANGE)
     )
     lines = [f"{path}: {old.get(path)} -> {new.get(path)}" for path in changed]
-    if before.get("data") != data:
-        lines.append(f"the dataset's fingerprint: {before.get('data', {}).get('fingerprint')} -> {data['fingerprint']}")
+    if before.get("data") != facts["data"]:
+        old_print = before.get("data", {}).get("fingerprint")
+        lines.append(f"the dataset's fingerprint: {old_print} -> {facts['data']['fingerprint']}")
+    if before.get("axes") != facts["axes"]:
+        lines.append(f"the axes of the space {question.space}")
     if lines:
         raise IgnmError(
             "\n  ".join([f"{folder.path}: holds another study of this name; what differs:", *lines])
-            + f"\n  give the study another name (`name:` in its file, or --name), or move {folder.path} away"
+            + f"\n  give the study another name (`name:` in its file, or --set name=...), or move {folder.path} away"
         )
-
-
-def _leaves(tree: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    leaves: list[tuple[str, Any]] = []
-    for key, value in tree.items():
-        leaves += (
-            _leaves(value, f"{prefix}{key}.") if isinstance(value, dict) and value else [(f"{prefix}{key}", value)]
-        )
-    return leaves
 
 
 def _commit() -> str | None:

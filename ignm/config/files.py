@@ -1,7 +1,7 @@
 """Config from and to YAML, presets, and overrides by path."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -114,7 +114,7 @@ def value_at(config: Config, path: str) -> Any:
 
 def flat(config: Config) -> dict[str, Any]:
     """Return every leaf of the config by its dotted path."""
-    return dict(_leaves(config.model_dump(mode="json")))
+    return dict(leaves(config.model_dump(mode="json")))
 
 
 def config_paths() -> list[str]:
@@ -122,23 +122,29 @@ def config_paths() -> list[str]:
     return list(flat(Config()))
 
 
-def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+def leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every leaf of a tree of mappings with its dotted path."""
     for key, value in tree.items():
         if isinstance(value, dict):
-            yield from _leaves(value, f"{prefix}{key}.")
+            yield from leaves(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
+
+
+def set_path(tree: dict[str, Any], path: str, value: Any) -> None:
+    """Set the value at a dotted path, in place; raise IgnmError where another value stands in the way."""
+    *parents, last = path.split(".")
+    section = tree
+    for depth, parent in enumerate(parents):
+        section = section.setdefault(parent, {})
+        if not isinstance(section, dict):
+            raise IgnmError(f"{path}: '{'.'.join(parents[: depth + 1])}' is a value, not a section")
+    section[last] = value
 
 
 def _with_overrides(tree: Any, changes: Mapping[str, Any], source: str) -> Config:
     if not isinstance(tree, dict):
         return validated(Config, tree, source)
     for path, value in changes.items():
-        *parents, last = path.split(".")
-        section = tree
-        for depth, parent in enumerate(parents):
-            section = section.setdefault(parent, {})
-            if not isinstance(section, dict):
-                raise IgnmError(f"{path}: '{'.'.join(parents[: depth + 1])}' is a value, not a section of the config")
-        section[last] = value
+        set_path(tree, path, value)
     return validated(Config, tree, f"{source} with {', '.join(changes)}" if changes else source)

@@ -39,6 +39,8 @@ class Trainer:
     def __init__(self, config: Config, images: np.ndarray, seed: int, device: torch.device) -> None:
         """Build the networks and optimisers; `images` is uint8 (N, R, R, C) and is read, never copied, on a CPU."""
         self.config, self.seed, self.device = config, seed, device
+        # Resuming is bit-exact, which cuDNN's fastest kernels are not.
+        torch.backends.cudnn.deterministic = True
         self.precision = resolve_precision(config.optim.precision, device)
         channels = images.shape[3]
         self.generator = build_generator(config, channels, seed_of(seed, Stream.GENERATOR_WEIGHTS)).to(device)
