@@ -10,11 +10,12 @@ from typing import Any
 import ray
 from ray import tune
 
+from ignm.errors import IgnmError
 from search.folder import StudyFolder
 from search.question import Resources
 from search.trainable import TrialTrainable
 
-# Set before Ray and torch read them; workers inherit them.
+# Read by Ray and torch when they start; workers of a local Ray inherit them.
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AIR_NEW_OUTPUT": "0",
@@ -35,14 +36,20 @@ def connected(address: str | None) -> Iterator[None]:
     for key, value in _ENVIRONMENT.items():
         os.environ.setdefault(key, value)
     # Trials share their images through the page cache, so a local Ray needs next to no object store.
-    local = {"include_dashboard": False, "object_store_memory": 200_000_000} if address is None else {}
-    ray.init(
-        address=address or "local",
-        **local,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-        configure_logging=True,
-    )
+    local: dict[str, Any] = {"include_dashboard": False, "object_store_memory": 200_000_000}
+    remote: dict[str, Any] = {"runtime_env": {"env_vars": _ENVIRONMENT}}
+    try:
+        ray.init(
+            address=address or "local",
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            **(local if address is None else remote),
+        )
+    except (ConnectionError, ValueError) as error:
+        raise IgnmError(
+            f"--address {address}: no Ray cluster answers there ({str(error).splitlines()[0]}); "
+            "start one with `ray start`, or leave --address out for a local Ray"
+        ) from None
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
     try:
         yield
@@ -62,12 +69,28 @@ def slots(resources: Resources) -> int:
     total = ray.cluster_resources()
     by_cpu = int(total.get("CPU", 0) // resources.cpus)
     gpus = gpus_per_trial(resources)
-    return max(1, min(by_cpu, int(total.get("GPU", 0) // gpus)) if gpus else by_cpu)
+    fitting = min(by_cpu, int(total.get("GPU", 0) // gpus)) if gpus else by_cpu
+    if fitting == 0:
+        raise IgnmError(
+            f"resources: a trial takes {resources.cpus} CPU(s) and {gpus:g} GPU(s), and Ray has "
+            f"{total.get('CPU', 0):g} and {total.get('GPU', 0):g}; lower resources.cpus or resources.gpus"
+        )
+    return fitting
 
 
 def tune_config_of(folder: StudyFolder, resources: Resources, data_root: Path) -> dict[str, Any]:
     """What every trial's process is told."""
     return {"study": str(folder.path.resolve()), "data_root": str(data_root.resolve()), "cpus": resources.cpus}
+
+
+class _WriteFailures(tune.Callback):
+    """Writes the end of a trial into its folder when Tune has given it up."""
+
+    def __init__(self, folder: StudyFolder) -> None:
+        self._folder = folder
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        self._folder.trial(trial.config["trial"]).end_failed()
 
 
 def run_trials(
@@ -77,7 +100,6 @@ def run_trials(
     param_space: dict[str, Any],
     search_alg: Any = None,
     scheduler: Any = None,
-    callbacks: list[Any] | None = None,
 ) -> None:
     """Run `count` trials to their ends, each in a process that is reused; failures end in their trials' folders."""
     gpus = gpus_per_trial(resources)
@@ -100,7 +122,7 @@ def run_trials(
             verbose=0,
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             failure_config=tune.FailureConfig(max_failures=resources.max_failures),
-            callbacks=callbacks or [],
+            callbacks=[_WriteFailures(folder)],
         ),
     )
     tuner.fit()

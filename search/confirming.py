@@ -14,6 +14,9 @@ from spaces.axis import Value
 # Far from the search's own seed, so that no run of it shares a seed with the confirmation.
 FIRST_FRESH_SEED = 1_000
 
+TRAINING_SHARE = 0.85
+"""Of a confirm run's time that goes into training; the rest is starting, measuring and keeping checkpoints."""
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -28,38 +31,41 @@ class Candidate:
 
 
 def ranked(folder: StudyFolder) -> list[Trial]:
-    """The search's measured trials, best first: by how far they came, then by quality."""
+    """The search's measured trials, best first: by the point of the schedule that they came to, then by quality."""
     ended = [
         t for t in folder.all_trials("search") if t.measurements() and t.status() in (Status.COMPLETED, Status.PRUNED)
     ]
 
     def order(trial: Trial) -> tuple[float, float]:
         last = trial.measurements()[-1]
-        return -last["kimg"], last["quality"]
+        return -last["point"], last["quality"]
 
     return sorted(ended, key=order)
 
 
 def make_plan(folder: StudyFolder, question: Question, slots: int) -> dict[str, Any]:
-    """Decide, once, what is confirmed: written down so that a restart does the same."""
-    if folder.plan.exists():
-        plan: dict[str, Any] = read_json(folder.plan)
-        return plan
+    """Decide what is confirmed and write it down; a plan made before is kept, and extended by what is new.
+
+    Raises IgnmError where there is nothing to confirm, or where runs of another length are there already.
+    """
     candidates = _candidates(folder, question)
     seeds = [question.seed + FIRST_FRESH_SEED + index for index in range(question.confirm.seeds)]
-    plan = {
-        "kimg": _affordable_kimg(folder, question, [c.source for c in candidates], len(seeds), slots),
-        "seeds": seeds,
-        "candidates": [
-            {
-                "role": c.role,
-                "source": c.source,
-                "parameters": c.parameters,
-                "config": c.config.model_dump(mode="json"),
-            }
-            for c in candidates
-        ],
-    }
+    asked = question.confirm.kimg or question.budget.kimg
+    plan: dict[str, Any] = read_json(folder.plan) if folder.plan.exists() else {"seeds": [], "candidates": []}
+    if plan.setdefault("asked_kimg", asked) != asked:
+        raise IgnmError(
+            f"confirm.kimg: this study's confirm runs were asked for with {plan['asked_kimg']:g} kimg, now {asked:g}; "
+            "runs of different length cannot be compared. Ask for the same, or name the study anew (--set name=...)"
+        )
+    if "kimg" not in plan:
+        plan["kimg"] = _affordable_kimg(folder, question, asked, [c.source for c in candidates], len(seeds), slots)
+    known = [Config.model_validate(each["config"]).config_id for each in plan["candidates"]]
+    plan["candidates"] += [
+        {"role": c.role, "source": c.source, "parameters": c.parameters, "config": c.config.model_dump(mode="json")}
+        for c in candidates
+        if c.config.config_id not in known
+    ]
+    plan["seeds"] += [seed for seed in seeds if seed not in plan["seeds"]]
     write_json(folder.plan, plan)
     return plan
 
@@ -100,15 +106,17 @@ def _candidates(folder: StudyFolder, question: Question) -> list[Candidate]:
     return list(chosen.values())
 
 
-def _affordable_kimg(folder: StudyFolder, question: Question, sources: list[str], seeds: int, slots: int) -> float:
+def _affordable_kimg(
+    folder: StudyFolder, question: Question, asked: float, sources: list[str], seeds: int, slots: int
+) -> float:
     """kimg of each run: what was asked, or less, for all alike, where the measured speeds are too low for it."""
-    asked = question.confirm.kimg or question.budget.kimg
     if question.confirm.minutes is None:
         return asked
     speeds = {
         t.name: t.measurements()[-1]["images_per_second"] for t in folder.all_trials("search") if t.measurements()
     }
     typical = sum(speeds.values()) / len(speeds)
-    seconds_per_kimg = sum(1000 / speeds.get(source, typical) for source in sources) * seeds
-    fits = question.confirm.minutes * 60 * min(slots, len(sources) * seeds) / seconds_per_kimg
+    slowest = min(speeds.get(source, typical) for source in sources)
+    waves = math.ceil(len(sources) * seeds / slots)
+    fits = question.confirm.minutes * 60 * TRAINING_SHARE / waves * slowest / 1000
     return min(asked, max(float(math.floor(fits)), question.budget.grace))

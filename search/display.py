@@ -1,5 +1,6 @@
 """What a person sees while a stage runs: a live table on a terminal, plain lines elsewhere."""
 
+import logging
 import threading
 from collections.abc import Callable
 from types import TracebackType
@@ -13,6 +14,8 @@ from rich.text import Text
 from search.clock import StageClock
 from search.folder import Status
 from search.progress import ProgressReader, StageProgress
+
+_log = logging.getLogger(__name__)
 
 REFRESH_SECONDS = 0.5
 PLAIN_SECONDS = 15.0
@@ -60,17 +63,23 @@ class StageDisplay:
         self._console.print(self._summary(progress), highlight=False, soft_wrap=True)
 
     def _watch(self) -> None:
-        warned = False
+        over = False
         while not self._stop.wait(REFRESH_SECONDS):
-            self._clock.tick()
-            if self._minutes is not None and self._clock.seconds > self._minutes * 60 and not warned:
-                warned = True
+            if self._minutes is not None and self._clock.seconds > self._minutes * 60 and not over:
+                over = True
                 self._on_time_over()
-            progress = self._reader.read()
-            if self._live:
-                self._live.update(self._picture(progress))
-            else:
-                self._plain(progress)
+            try:
+                self._clock.tick()
+                self._show(self._reader.read())
+            except Exception:
+                # A full disk or a torn file must cost the picture, never the time limit or the study.
+                _log.warning("the display could not be brought up to date", exc_info=True)
+
+    def _show(self, progress: StageProgress) -> None:
+        if self._live:
+            self._live.update(self._picture(progress))
+        else:
+            self._plain(progress)
 
     def _plain(self, progress: StageProgress) -> None:
         due = self._clock.session - self._plain_at >= PLAIN_SECONDS

@@ -1,8 +1,8 @@
 """The study on disk: where everything is, and what each trial's folder says of it.
 
 A trial's folder is the one truth about it: `trial.json` and `label.json` (what it is), `measurements.jsonl` and
-`checkpoint-*` (how far it came), `status.json` (how it ended). Optuna's study, `results.parquet` and everything else
-follow from it.
+`checkpoint-*` (how far it came), `status.json` (how it ended). `results.parquet`, `best/` and the report follow from
+the folders; Optuna's study beside them is the searcher's memory of what it suggested.
 """
 
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from typing import Any
 from ignm.config import TrialSpec, validated
 from ignm.errors import IgnmError
 from ignm.files import read_json, write_json
+from ignm.training.checkpoint import keep_newest
 from ignm.training.measurement import read_measurements
 
 
@@ -62,9 +63,19 @@ class Trial:
         return Status(read_json(path)["status"]) if path.exists() else Status.RUNNING
 
     def end(self, status: Status, reason: str = "") -> None:
-        """Write down how it ended; the first word stands."""
+        """Write down how it ended, and keep one checkpoint of it; the first word stands."""
         if self.status() is Status.RUNNING:
             write_json(self.path / "status.json", {"status": str(status), "reason": reason})
+            keep_newest(self.path, 1)
+
+    def end_failed(self) -> None:
+        """Write down that its process failed for good; one that never got to begin is left for another run."""
+        if not (self.path / "process").exists():
+            return
+        trace = self.path / "error.txt"
+        lines = trace.read_text(encoding="utf-8").strip().splitlines() if trace.exists() else []
+        cause = lines[-1] if lines else "killed (by lack of memory?) or its node was lost"
+        self.end(Status.FAILED, f"its process failed again and again: {cause}")
 
     def reason(self) -> str:
         """Why it ended so."""

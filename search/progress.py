@@ -24,7 +24,7 @@ class StageProgress:
     ended: dict[Status, int]
     running: list[RunningTrial]
     best: tuple[str, float, float] | None
-    """Name, quality and kimg of the best measurement at the furthest point that any trial has come to."""
+    """Name, quality and kimg of the trial whose last measurement is the lowest."""
     kimg_done: float
     expected_kimg: float
     """What a trial not yet begun will probably train for."""

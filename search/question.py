@@ -11,9 +11,12 @@ from ignm.config.files import parse_yaml, set_path
 from ignm.config.schema import Resolution, Section
 from ignm.errors import IgnmError
 from spaces.axis import Value
-from spaces.space import Space, load_space
+from spaces.space import DATASET_PATHS, Space, load_space
 
-Kimg = Annotated[float, Field(gt=0.0, le=1e6)]
+SHORTEST = 0.01
+"""kimg; below it a rung would be less than a batch."""
+
+Kimg = Annotated[float, Field(ge=SHORTEST, le=1e6)]
 Minutes = Annotated[float, Field(gt=0.0, le=1e6)]
 
 
@@ -46,7 +49,7 @@ class Budget(Section):
     @property
     def grace(self) -> float:
         """kimg of the first rung."""
-        return self.first_rung if self.first_rung is not None else self.kimg / 8
+        return self.first_rung if self.first_rung is not None else max(SHORTEST, self.kimg / 8)
 
     def rungs(self) -> list[float]:
         """kimg of the rungs below the full budget, rising."""
@@ -72,7 +75,7 @@ class Confirm(Section):
     baseline: bool = True
     """Run the preset itself on the same seeds, so that there is something to compare with."""
     minutes: Minutes | None = None
-    """Wall-clock limit; the runs' kimg is lowered, for all alike, to what the measured speed lets fit."""
+    """Wall-clock time to aim at: the runs' kimg is lowered, for all alike, to what fits at the search's speeds."""
 
 
 class Resources(Section):
@@ -102,6 +105,13 @@ class Question(Section):
     resources: Resources = Resources()
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
 
+    @model_validator(mode="after")
+    def _one_dataset(self) -> "Question":
+        for place, paths in (("set", self.set), *((f"points.{i}", point) for i, point in enumerate(self.points))):
+            for path in DATASET_PATHS & paths.keys():
+                raise ValueError(f"{place}: {path} is said once, under `data`, for the whole study")
+        return self
+
     def base(self) -> Config:
         """The configuration that the space varies."""
         data = {"data.name": self.data.name, "data.resolution": self.data.resolution}
@@ -127,7 +137,7 @@ def load_question(source: str, changes: dict[str, Any] | None = None) -> Questio
         raw = parse_yaml((_bundled() / f"{source}.yaml").read_text(encoding="utf-8"), f"study {source}")
         name = source
     elif source.endswith((".yaml", ".yml")):
-        raw, name = _beside(read_yaml(Path(source)), Path(source).parent), Path(source).stem
+        raw, name = _from_file(Path(source)), Path(source).stem
     else:
         names = bundled_names()
         raise IgnmError(
@@ -136,17 +146,23 @@ def load_question(source: str, changes: dict[str, Any] | None = None) -> Questio
         )
     raw = {"name": name, **raw}
     for path, value in (changes or {}).items():
-        set_path(raw, path, value)
+        if path.startswith("set."):
+            # The keys of `set` are dotted paths themselves.
+            raw["set"] = {**raw.get("set", {}), path.removeprefix("set."): value}
+        else:
+            set_path(raw, path, value)
     question = validated(Question, raw, f"study {source}")
     question.load_space()
     return question
 
 
-def _beside(raw: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Take a space's file from the folder of the study's, wherever the command is run."""
+def _from_file(path: Path) -> dict[str, Any]:
+    raw = read_yaml(path)
+    # A study's own record repeats the question that it answers.
+    raw = raw["question"] if isinstance(raw.get("question"), dict) else raw
     space = raw.get("space")
     if isinstance(space, str) and space.endswith((".yaml", ".yml")):
-        return raw | {"space": str((folder / space).resolve())}
+        return raw | {"space": str((path.parent / space).resolve())}
     return raw
 
 

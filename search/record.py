@@ -18,28 +18,40 @@ from search.folder import StudyFolder
 from search.question import Question
 
 # What a study may be asked anew with: more of the same, or another way to get it. All else would mix two questions.
-MAY_CHANGE = ("budget.trials", "budget.minutes", "confirm", "resources")
+MAY_CHANGE = ("budget.trials", "budget.minutes", "confirm", "resources", "space")
+# A space is compared by its axes, wherever its file lies.
+_DERIVED = {"axes": "the axes of the space", "base": "what the preset and its changes come to"}
 _LIBRARIES = ("ignm", "torch", "torchvision", "ray", "optuna", "numpy", "pandas")
 
 
 def record_question(folder: StudyFolder, question: Question, metric: dict[str, Any], data: dict[str, Any]) -> None:
     """Write `study.yaml`, or check that an earlier one asks the same; raise IgnmError where it does not."""
     before = read_yaml(folder.question) if folder.question.exists() else {}
+    base = question.base()
     axes = [axis.model_dump(mode="json") for axis in question.load_space().axes]
     if before:
-        _check_same(folder, before, question, {"data": data, "axes": axes})
-    record = {
-        "name": question.name,
-        "question": question.model_dump(mode="json"),
-        "axes": axes,
-        "base": question.base().model_dump(mode="json"),
-        "data": data,
-        "metric": metric,
-        "created": before.get("created", datetime.now(UTC).isoformat(timespec="seconds")),
+        _check_same(folder, before, question, {"data": data, "axes": axes, "base": base.model_dump(mode="json")})
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    made_with = {
         "commit": _commit(),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}},
         "hardware": hardware(),
     }
+    record: dict[str, Any] = {
+        "name": question.name,
+        "question": question.model_dump(mode="json"),
+        "axes": axes,
+        "base_config_id": base.config_id,
+        "base": base.model_dump(mode="json"),
+        "data": data,
+        "metric": metric,
+        "created": before.get("created", now),
+        **{key: before.get(key, value) for key, value in made_with.items()},
+        "later_runs": before.get("later_runs", []),
+    }
+    last = (record["later_runs"] or [record])[-1]
+    if any(last[key] != value for key, value in made_with.items()):
+        record["later_runs"] = [*record["later_runs"], {"time": now, **made_with}]
     write_text(folder.question, to_yaml(record))
 
 
@@ -55,7 +67,8 @@ def hardware() -> dict[str, Any]:
 
 
 def _check_same(folder: StudyFolder, before: dict[str, Any], question: Question, facts: dict[str, Any]) -> None:
-    old = dict(leaves(validated(Question, before["question"], str(folder.question)).model_dump(mode="json")))
+    asked = validated(Question, before.get("question"), str(folder.question))
+    old = dict(leaves(asked.model_dump(mode="json")))
     new = dict(leaves(question.model_dump(mode="json")))
     changed = sorted(
         path
@@ -67,8 +80,7 @@ def _check_same(folder: StudyFolder, before: dict[str, Any], question: Question,
     if before.get("data") != facts["data"]:
         old_print = before.get("data", {}).get("fingerprint")
         lines.append(f"the dataset's fingerprint: {old_print} -> {facts['data']['fingerprint']}")
-    if before.get("axes") != facts["axes"]:
-        lines.append(f"the axes of the space {question.space}")
+    lines += [f"{what} ({name})" for name, what in _DERIVED.items() if before.get(name) != facts[name]]
     if lines:
         raise IgnmError(
             "\n  ".join([f"{folder.path}: holds another study of this name; what differs:", *lines])

@@ -1,7 +1,7 @@
 """Ray Tune's OptunaSearch, told the truth: pruned is PRUNED, failures count as bad, a restart finds everything.
 
-Optuna's study lies on disk and is the only memory: each of its trials names its folder, so a killed search takes up the
-unfinished trials under their own names before it asks for new ones.
+Optuna's study lies on disk beside the trials and is the searcher's only memory. Each of its trials names its folder,
+so a killed search takes up the unfinished trials under their own names before it asks for new ones.
 """
 
 import warnings
@@ -21,24 +21,13 @@ from search.question import Question
 from spaces.axis import Axis, ChoiceDomain, Value
 from spaces.space import Space
 
-NAME_ATTRIBUTE = "trial"
+NAME = "trial"
+"""User attribute of an Optuna trial: its folder's name."""
+REFUSED = "refused"
+"""User attribute, and constraint, of a suggestion that the config refuses; it is never trained."""
 QUALITY = "quality"
-
-
-def suggest_value(trial: optuna.Trial, axis: Axis) -> Value:
-    """Ask Optuna for a value of an axis."""
-    domain = axis.domain
-    if isinstance(domain, ChoiceDomain):
-        choice: Value = trial.suggest_categorical(axis.path, domain.values)
-        return choice
-    if domain.kind == "int":
-        return trial.suggest_int(axis.path, int(domain.low), int(domain.high), log=domain.log)
-    return trial.suggest_float(axis.path, domain.low, domain.high, log=domain.log)
-
-
-def images(kimg: float) -> int:
-    """Optuna counts in whole steps; ours are images."""
-    return round(kimg * 1000)
+MOST_REFUSALS = 200
+OVER = "the search's time was over"
 
 
 def open_optuna(folder: StudyFolder, question: Question) -> optuna.Study:
@@ -50,7 +39,6 @@ def open_optuna(folder: StudyFolder, question: Question) -> optuna.Study:
     storage = optuna.storages.RDBStorage(f"sqlite:///{folder.optuna}")
     names = optuna.study.get_all_study_names(storage)
     begun = len(optuna.load_study(study_name=question.name, storage=storage).trials) if question.name in names else 0
-    budget = question.budget
     return optuna.create_study(
         storage=storage,
         study_name=question.name,
@@ -61,7 +49,7 @@ def open_optuna(folder: StudyFolder, question: Question) -> optuna.Study:
             seed=question.seed + begun, multivariate=True, group=True, n_startup_trials=8
         ),
         pruner=optuna.pruners.SuccessiveHalvingPruner(
-            min_resource=images(budget.grace), reduction_factor=budget.reduction, min_early_stopping_rate=0
+            min_resource=_images(question.budget.grace), reduction_factor=question.budget.reduction
         ),
     )
 
@@ -71,37 +59,31 @@ class StudySearch(OptunaSearch):
 
     def __init__(self, folder: StudyFolder, question: Question, space: Space, tune_config: dict[str, Any]) -> None:
         """Open Optuna's study and reconcile it with the trial folders; `tune_config` is handed on to every trial."""
-        Searcher.__init__(self, metric=QUALITY, mode="min")
-        self._folder, self._question, self._search_space = folder, question, space
+        self._folder, self._question, self._axes = folder, question, space
         self._tune_config = tune_config
         self._base: Config = question.base()
-        self._ot_study = open_optuna(folder, question)
-        self._ot_trials: dict[str, optuna.Trial] = {}
-        self._completed_trials: set[str] = set()
         self._names: dict[str, str] = {}
         self._unfinished: deque[FrozenTrial] = deque()
         self.closed = False
-        if not self._ot_study.trials:
-            self._enqueue_known_points()
+        super().__init__(space=self._suggest_values, metric=QUALITY, mode="min")
         self._reconcile()
+        self._enqueue_known_points()
 
     @property
     def missing(self) -> int:
         """Trials still to be run, unfinished ones included."""
-        ended = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
-        begun = [t for t in self._ot_study.get_trials(deepcopy=False) if NAME_ATTRIBUTE in t.user_attrs]
-        return self._question.budget.trials - sum(t.state in ended for t in begun)
+        return self._question.budget.trials - sum(trial.state.is_finished() for trial in self._named())
 
     def close(self) -> None:
-        """Suggest nothing new from now on."""
+        """Suggest nothing new from now on, and stop what runs at its next measurement."""
         self.closed = True
 
     def end_unfinished(self) -> None:
         """End the trials that a killed run left unfinished, when there is no time for them any more."""
         for frozen in self._unfinished:
-            trial = self._folder.trial(str(frozen.user_attrs[NAME_ATTRIBUTE]))
+            trial = self._folder.trial(str(frozen.user_attrs[NAME]))
             if (trial.path / "label.json").exists():
-                trial.end(Status.PRUNED, "the search's time was over")
+                trial.end(Status.PRUNED, OVER)
                 tell(self._ot_study, optuna.Trial(self._ot_study, frozen._trial_id), trial)
         self._unfinished.clear()
 
@@ -111,34 +93,34 @@ class StudySearch(OptunaSearch):
             return Searcher.FINISHED
         if self._unfinished:
             frozen = self._unfinished.popleft()
-            self._ot_trials[trial_id] = optuna.Trial(self._ot_study, frozen._trial_id)
-            values = frozen.params
+            trial, values = optuna.Trial(self._ot_study, frozen._trial_id), dict(frozen.params)
         else:
-            self._ot_trials[trial_id] = self._ot_study.ask()
-            values = self._search_space.sample(self._base, lambda axis: suggest_value(self._ot_trials[trial_id], axis))
-        self._names[trial_id] = self._begin(self._ot_trials[trial_id], values).name
+            trial, values = self._ask()
+        self._ot_trials[trial_id] = trial
+        self._names[trial_id] = self._begin(trial, values).name
         return {**self._tune_config, "trial": self._names[trial_id]}
 
     def should_prune(self, trial_id: str, result: dict[str, Any]) -> bool:
-        """Report a measurement to Optuna and ask whether to go on."""
+        """Report a measurement to Optuna and ask whether to go on; a no is written down before it is given."""
         trial = self._ot_trials[trial_id]
-        _report(trial, result["kimg"], result[QUALITY])
-        return self.closed or trial.should_prune()
+        _report(trial, result)
+        prune = self.closed or trial.should_prune()
+        if prune:
+            reason = OVER if self.closed else "not among the best at its rung"
+            self._folder.trial(self._names[trial_id]).end(Status.PRUNED, reason)
+        return prune
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Nothing: the scheduler has reported it already, by `should_prune`."""
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """Write down how the trial ended, in its folder and in Optuna's study; a trial told twice is told once."""
+        """Tell Optuna how the trial ended, by its folder: once, and not at all where it has yet to end."""
         if trial_id in self._completed_trials:
             return
         self._completed_trials.add(trial_id)
         trial = self._folder.trial(self._names[trial_id])
         if error:
-            trial.end(Status.FAILED, f"its process failed; see {trial.path.name}/error.txt")
-        elif result is not None:
-            reason = "the search's time was over" if self.closed else "not among the best at its rung"
-            trial.end(Status.PRUNED, reason)
+            trial.end_failed()
         if trial.status() is not Status.RUNNING:
             tell(self._ot_study, self._ot_trials[trial_id], trial)
 
@@ -149,19 +131,31 @@ class StudySearch(OptunaSearch):
     def restore(self, checkpoint_path: str) -> None:
         """Nothing: the study on disk was read when this was made."""
 
-    def _enqueue_known_points(self) -> None:
-        base = self._base
-        known: list[dict[str, Value]] = []
-        for point in ({}, *self._question.points):
+    def _setup_study(self, mode: str | list[str]) -> None:
+        self._ot_study = open_optuna(self._folder, self._question)
+
+    def _suggest_values(self, trial: optuna.Trial) -> dict[str, Value]:
+        return self._axes.sample(self._base, lambda axis: _suggest_value(trial, axis))
+
+    def _ask(self) -> tuple[optuna.Trial, dict[str, Value]]:
+        """Ask for a point that the config accepts; others are told as infeasible and cost nothing."""
+        refusal = ""
+        for _ in range(MOST_REFUSALS):
+            trial = self._ot_study.ask()
+            values = self._suggest_values(trial)
             try:
-                values = self._search_space.values_of(base, override(base, point))
-            except IgnmError:
-                if point:
-                    raise
-                continue  # The preset itself may lie outside the space; then it is not tried by the search.
-            if values not in known:
-                known.append(values)
-                self._ot_study.enqueue_trial(values)
+                override(self._base, values)
+            except IgnmError as error:
+                refusal = str(error)
+                trial.set_constraint(REFUSED, 1.0)
+                trial.set_user_attr(REFUSED, refusal)
+                self._ot_study.tell(trial, state=TrialState.PRUNED)
+            else:
+                return trial, values
+        raise IgnmError(
+            f"space {self._axes.name}: the config refused {MOST_REFUSALS} suggestions running, the last one so:\n"
+            f"  {refusal}\n  give the axes concerned a condition (`when:`)"
+        )
 
     def _begin(self, trial: optuna.Trial, values: dict[str, Value]) -> Trial:
         config = override(self._base, values)
@@ -176,28 +170,60 @@ class StudySearch(OptunaSearch):
         name = f"search-{trial.number:04d}-{config.config_id[:8]}"
         # Optuna learns the name first: a kill in between leaves a name without a folder, which is made again, and never
         # a folder that nobody knows.
-        trial.set_user_attr(NAME_ATTRIBUTE, name)
+        trial.set_user_attr(NAME, name)
         return self._folder.begin_trial(name, spec, {"number": trial.number, "parameters": values})
 
     def _reconcile(self) -> None:
         """Close what has ended, queue what has not, and drop what never began."""
         for frozen in self._ot_study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             live = optuna.Trial(self._ot_study, frozen._trial_id)
-            name = frozen.user_attrs.get(NAME_ATTRIBUTE)
+            name = frozen.user_attrs.get(NAME)
             if name is None:
                 self._ot_study.tell(live, state=TrialState.FAIL)
-                continue
-            trial = self._folder.trial(name)
-            if trial.status() is Status.RUNNING:
+            elif self._folder.trial(name).status() is Status.RUNNING:
                 self._unfinished.append(frozen)
             else:
-                tell(self._ot_study, live, trial)
+                tell(self._ot_study, live, self._folder.trial(name))
+
+    def _enqueue_known_points(self) -> None:
+        """Queue the preset and the question's points, where neither a trial nor the queue has them yet."""
+        waiting = self._ot_study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+        known = [trial.params for trial in self._named()] + [trial.system_attrs["fixed_params"] for trial in waiting]
+        for point in ({}, *self._question.points):
+            try:
+                values = self._axes.values_of(self._base, override(self._base, point))
+            except IgnmError:
+                if point:
+                    raise
+                continue  # The preset itself may lie outside the space; then it is not tried by the search.
+            if values not in known:
+                known.append(values)
+                self._ot_study.enqueue_trial(values)
+
+    def _named(self) -> list[FrozenTrial]:
+        return [trial for trial in self._ot_study.get_trials(deepcopy=False) if NAME in trial.user_attrs]
 
 
-def _report(trial: optuna.Trial, kimg: float, quality: float) -> None:
-    reported = trial.study._storage.get_trial(trial._trial_id).intermediate_values
-    if images(kimg) not in reported:
-        trial.report(quality, images(kimg))
+def _suggest_value(trial: optuna.Trial, axis: Axis) -> Value:
+    domain = axis.domain
+    if isinstance(domain, ChoiceDomain):
+        choice: Value = trial.suggest_categorical(axis.path, domain.values)
+        return choice
+    if domain.kind == "int":
+        return trial.suggest_int(axis.path, int(domain.low), int(domain.high), log=domain.log)
+    return trial.suggest_float(axis.path, domain.low, domain.high, log=domain.log)
+
+
+def _images(kimg: float) -> int:
+    """Optuna counts in whole steps; ours are images."""
+    return round(kimg * 1000)
+
+
+def _report(trial: optuna.Trial, measurement: dict[str, Any]) -> None:
+    """Report a measurement at its point of the schedule, so that trials of any batch size meet on the same rungs."""
+    step = _images(measurement["point"])
+    if step not in trial.study._storage.get_trial(trial._trial_id).intermediate_values:
+        trial.report(measurement[QUALITY], step)
 
 
 def tell(study: optuna.Study, trial: optuna.Trial, ended: Trial) -> None:
@@ -205,13 +231,13 @@ def tell(study: optuna.Study, trial: optuna.Trial, ended: Trial) -> None:
     status = ended.status()
     measurements = ended.measurements()
     for measurement in measurements:
-        _report(trial, measurement["kimg"], measurement["quality"])
-    bad = status in (Status.DIVERGED, Status.OUT_OF_MEMORY)
-    trial.set_constraint(str(Status.DIVERGED), float(status is Status.DIVERGED))
-    trial.set_constraint(str(Status.OUT_OF_MEMORY), float(status is Status.OUT_OF_MEMORY))
+        _report(trial, measurement)
+    bad = (Status.DIVERGED, Status.OUT_OF_MEMORY)
+    for kind in bad:
+        trial.set_constraint(str(kind), float(status is kind))
     trial.set_user_attr("status", str(status))
     if status is Status.COMPLETED and measurements:
-        study.tell(trial, measurements[-1]["quality"], skip_if_finished=True)
+        study.tell(trial, measurements[-1][QUALITY], skip_if_finished=True)
     else:
-        state = TrialState.PRUNED if bad or status is Status.PRUNED else TrialState.FAIL
+        state = TrialState.PRUNED if status in (*bad, Status.PRUNED) else TrialState.FAIL
         study.tell(trial, state=state, skip_if_finished=True)

@@ -19,7 +19,7 @@ from search.clock import StageClock
 from search.cluster import connected, run_trials, slots, tune_config_of
 from search.confirming import begin_runs, make_plan
 from search.display import StageDisplay
-from search.folder import Status, StudyFolder, Trial
+from search.folder import Status, StudyFolder
 from search.loading import load_dataset
 from search.progress import ProgressReader
 from search.question import Question
@@ -48,11 +48,17 @@ class Study:
         with connected(self.address):
             searcher = StudySearch(self.folder, question, question.load_space(), self._tune_config())
             limit = question.budget.minutes
-            if limit is not None and clock.seconds >= limit * 60:
+            missing = searcher.missing
+            if missing > 0 and limit is not None and clock.seconds >= limit * 60:
                 searcher.close()
                 searcher.end_unfinished()
-            missing = searcher.missing
-            if missing > 0 and not searcher.closed:
+                self.console.print(
+                    f"search: its {limit:g} minutes are used up with {missing} trials not run; "
+                    "raise budget.minutes to search on",
+                    highlight=False,
+                    soft_wrap=True,
+                )
+            elif missing > 0:
                 reader = ProgressReader(self.folder, "search", question.budget.trials, stops_early=True)
                 with StageDisplay(self.console, reader, clock, self.metric, limit, searcher.close):
                     run_trials(
@@ -63,6 +69,7 @@ class Study:
                         search_alg=searcher,
                         scheduler=PruneByStudy(searcher),
                     )
+                self._require_ended("search")
         write_results(self.folder)
 
     def confirm(self) -> dict[str, Any]:
@@ -75,23 +82,22 @@ class Study:
             if waiting:
                 reader = ProgressReader(self.folder, "confirm", len(runs), stops_early=False)
                 with StageDisplay(self.console, reader, clock, self.metric):
-                    self._run_all(waiting)
+                    names = tune.grid_search([run.name for run in waiting])
+                    run_trials(self.folder, self.question.resources, 1, self._tune_config() | {"trial": names})
+                self._require_ended("confirm")
         write_results(self.folder)
-        return keep_winner(self.folder, self.dataset)
+        return keep_winner(self.folder, self.dataset, self.question.base().config_id, self.question.evaluation)
 
     def report(self) -> Path:
         """Write the report from whatever there is."""
         write_results(self.folder)
         return build_report(self.folder.path)
 
-    def _run_all(self, waiting: list[Trial]) -> None:
-        names = tune.grid_search([run.name for run in waiting])
-        try:
-            run_trials(self.folder, self.question.resources, 1, self._tune_config() | {"trial": names})
-        finally:
-            for run in waiting:
-                if (run.path / "error.txt").exists() and run.status() is Status.RUNNING:
-                    run.end(Status.FAILED, f"its process failed; see {run.name}/error.txt")
+    def _require_ended(self, stage: str) -> None:
+        """Raise IgnmError while a trial of the stage has neither come to an end nor been given up."""
+        left = [trial.name for trial in self.folder.all_trials(stage) if trial.status() is Status.RUNNING]
+        if left:
+            raise IgnmError(f"{self.folder.path}: could not be run: {', '.join(left)}; run the same command again")
 
     def _tune_config(self) -> dict[str, Any]:
         return tune_config_of(self.folder, self.question.resources, data_root())
@@ -101,7 +107,10 @@ class Study:
 def opened(question: Question, storage: Path, console: Console, address: str | None = None) -> Iterator[Study]:
     """Open a study for running: its dataset, its reference, its folder, locked against a second driver."""
     folder = StudyFolder(storage / question.name)
-    folder.path.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise IgnmError(f"--storage {storage}: cannot hold a study: {error.strerror} ({error.filename})") from None
     question = _with_extractor(question, folder)
     lock = FileLock(folder.path / ".lock")
     try:

@@ -2,14 +2,13 @@
 
 import os
 import traceback
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock
 from ray import tune
 
 from ignm.config import Evaluation
@@ -22,8 +21,6 @@ from ignm.training.measurement import Measurement
 from ignm.training.trainer import DivergedError
 from ignm.training.trial import run_trial
 from search.folder import Status, StudyFolder
-
-LOCK_SECONDS = 120
 
 
 @lru_cache(maxsize=2)
@@ -44,9 +41,6 @@ class TrialTrainable(tune.Trainable):
         torch.set_num_threads(config["cpus"])
         self._trial = StudyFolder(Path(config["study"])).trial(config["trial"])
         self._data_root = config["data_root"]
-        # A process that its driver left behind may still be writing; the system frees the lock when it is gone.
-        self._lock = FileLock(self._trial.path / ".lock")
-        self._lock.acquire(timeout=LOCK_SECONDS)
         self._measurements: Iterator[Measurement] | None = None
 
     def step(self) -> dict[str, Any]:
@@ -62,7 +56,7 @@ class TrialTrainable(tune.Trainable):
         except Exception:
             write_text(self._trial.path / "error.txt", traceback.format_exc())
             raise
-        done = measurement.kimg >= self._kimg
+        done = measurement.point == self._kimg
         if done:
             self._trial.end(Status.COMPLETED)
         return asdict(measurement) | {"status": str(Status.COMPLETED if done else Status.RUNNING), "done": done}
@@ -74,9 +68,10 @@ class TrialTrainable(tune.Trainable):
         return True
 
     def cleanup(self) -> None:
-        """Let go of the trial."""
+        """Let go of the trial, its lock included."""
+        if isinstance(self._measurements, Generator):
+            self._measurements.close()
         self._measurements = None
-        self._lock.release()
 
     def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
         """Nothing: the trial's folder holds its checkpoints."""
@@ -89,6 +84,7 @@ class TrialTrainable(tune.Trainable):
         spec = self._trial.spec()
         self._kimg = spec.kimg
         data = (spec.config.data.name, spec.config.data.resolution, self._data_root)
+        (self._trial.path / "error.txt").unlink(missing_ok=True)
         write_text(self._trial.path / "process", f"{os.uname().nodename} {os.getpid()}\n")
         return run_trial(spec, _dataset(*data), self._trial.path, _evaluator(spec.evaluation, *data), default_device())
 

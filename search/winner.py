@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from ignm.config import save_config
+from ignm.config import Evaluation, save_config
 from ignm.data.cache import Dataset
 from ignm.errors import IgnmError
 from ignm.files import atomic_directory, read_json, write_json
@@ -18,22 +18,24 @@ SAMPLES = 96
 COLUMNS = 12
 
 
-def keep_winner(folder: StudyFolder, dataset: Dataset) -> dict[str, Any]:
-    """Choose by the confirm runs' mean quality alone, write `best/` whole or not at all, and return the evidence."""
+def keep_winner(folder: StudyFolder, dataset: Dataset, base_id: str, evaluation: Evaluation) -> dict[str, Any]:
+    """Choose by the confirm runs' mean quality alone, write `best/` whole or not at all, and return the evidence.
+
+    `base_id` is the baseline's config, `evaluation` how all were measured. Raises IgnmError where no confirm run came to its end.
+    """
     plan = read_json(folder.plan)
     confirmed = [_confirmed(folder, number, each) for number, each in enumerate(plan["candidates"])]
-    standing = [each for each in confirmed if each["qualities"] and not each["lost"]]
-    if not standing:
-        raise IgnmError(
-            f"{folder.path}: no confirm run was measured to its end; see {folder.trials}/confirm-*/status.json"
-        )
-    winner = min(standing, key=lambda each: each["mean"])
-    baseline = next((each for each in confirmed if each["role"] == "baseline"), None)
+    # A configuration that lost a seed shows only its lucky ones: it can win over none that lost fewer.
+    most = max(len(each["qualities"]) for each in confirmed)
+    if most == 0:
+        raise IgnmError(f"{folder.path}: no confirm run came to its end; see {folder.trials}/confirm-*/status.json")
+    winner = min((each for each in confirmed if len(each["qualities"]) == most), key=lambda each: float(each["mean"]))
     evidence = winner | {
         "stage": "confirm",
         "kimg": plan["kimg"],
-        "baseline": baseline,
+        "baseline": next((each for each in confirmed if each["config_id"] == base_id), None),
         "candidates": confirmed,
+        "evaluation": evaluation.model_dump(mode="json"),
     }
     with atomic_directory(folder.best) as directory:
         checkpoint = open_checkpoint(folder.trial(winner["trial"]).path)
@@ -61,6 +63,8 @@ def _confirmed(folder: StudyFolder, number: int, candidate: dict[str, Any]) -> d
         "qualities": qualities,
         "diversities": [_final(run)["diversity"] for run in measured],
         "lost": {run.name: str(run.status()) for run in runs if run not in measured},
+        "mean": None,
+        "sd": None,
     }
     if measured:
         best = min(measured, key=lambda run: float(_final(run)["quality"]))

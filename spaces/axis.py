@@ -67,7 +67,7 @@ class Axis(Section):
     strategy: Strategy
     """Which of the paper's four strategies it belongs to; `optim` for what belongs to none."""
     domain: Domain
-    when: dict[str, tuple[Value, ...]] = {}
+    when: dict[str, Annotated[tuple[Value, ...], Field(min_length=1)]] = {}
     """The axis exists only where each of these paths has one of these values."""
     source: str = ""
     """Where the idea comes from."""

@@ -1,5 +1,6 @@
 """A space: an ordered set of axes, checked against the Config that it varies."""
 
+import random
 from collections.abc import Callable, Mapping
 from importlib import resources
 from pathlib import Path
@@ -14,6 +15,10 @@ from ignm.errors import IgnmError
 from spaces.axis import Axis, ChoiceDomain, Value
 
 Suggest = Callable[[Axis], Value]
+
+DATASET_PATHS = frozenset({"data.name", "data.resolution"})
+DRAWS = 200
+"""How many draws of the other axes may be refused together with a value before the value itself is."""
 
 
 class Space(Section):
@@ -58,6 +63,8 @@ class Space(Section):
                 raise IgnmError(
                     f"{where}: the config has no such path{nearest(axis.path, paths)}; paths: {', '.join(paths)}"
                 )
+            if axis.path in DATASET_PATHS:
+                raise IgnmError(f"{where}: results on different images cannot be compared; a study has one dataset")
             if axis.path in seen:
                 raise IgnmError(f"{where}: given twice")
             for path in axis.when:
@@ -68,12 +75,21 @@ class Space(Section):
                 if path not in seen and path in [other.path for other in self.axes]:
                     raise IgnmError(f"{where}: must come after the axis {path} that its condition names")
             seen.append(axis.path)
-            needed = self._conditions(axis)
             for value in _extremes(axis):
-                try:
-                    override(base, needed | {axis.path: value})
-                except IgnmError as error:
-                    raise IgnmError(f"{where}: the config refuses its value {value}: {error}") from None
+                self._check_value(base, axis, value)
+
+    def _check_value(self, base: Config, axis: Axis, value: Value) -> None:
+        """Raise IgnmError where no draw of the other axes lets the config accept this value."""
+        draws = random.Random(0)
+        refusal = ""
+        for attempt in range(DRAWS):
+            others = {} if attempt == 0 else {o.path: _draw(o, draws) for o in self.axes if o is not axis}
+            try:
+                override(base, others | self._conditions(axis) | {axis.path: value})
+                return
+            except IgnmError as error:
+                refusal = refusal or str(error)
+        raise IgnmError(f"space {self.name}, axis {axis.path}: the config refuses its value {value}: {refusal}")
 
     def _conditions(self, axis: Axis) -> dict[str, Value]:
         """The first allowed value of every path that the axis depends on, directly or through another axis."""
@@ -83,6 +99,11 @@ class Space(Section):
             needed |= self._conditions(axes[path]) if path in axes else {}
             needed[path] = allowed[0]
         return needed
+
+
+def _draw(axis: Axis, source: random.Random) -> Value:
+    values = _extremes(axis)
+    return values[source.randrange(len(values))]
 
 
 def _extremes(axis: Axis) -> list[Value]:

@@ -38,7 +38,7 @@ def parse_yaml(text: str, source: str) -> Any:
         mark = error.problem_mark
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise IgnmError(f"{source}{where}: not valid YAML: {error.problem}") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise IgnmError(f"{source}: not valid YAML: {error}") from None
 
 

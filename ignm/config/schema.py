@@ -138,7 +138,7 @@ class Evaluation(Section):
     """Generated images per measurement."""
     reference_images: Annotated[int, Field(ge=16)] | None = None
     """Real images in the reference; null takes all."""
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     """Of the evaluation latents, which are the same in every trial."""
 
 

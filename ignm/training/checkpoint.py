@@ -36,11 +36,14 @@ class Checkpoint:
     config: Config
     seed: int
     channels: int
+    data_fingerprint: str
     images_seen: int
     measurements: list[Measurement]
 
 
-def save_checkpoint(trainer: Trainer, measurements: list[Measurement], channels: int, trial: Path) -> Path:
+def save_checkpoint(
+    trainer: Trainer, measurements: list[Measurement], channels: int, fingerprint: str, trial: Path
+) -> Path:
     """Write a checkpoint under `trial` and remove those older than the last two."""
     target = trial / f"checkpoint-{trainer.images_seen:010d}"
     with atomic_directory(target) as directory:
@@ -58,15 +61,21 @@ def save_checkpoint(trainer: Trainer, measurements: list[Measurement], channels:
             "config": trainer.config.model_dump(mode="json"),
             "seed": trainer.seed,
             "channels": channels,
+            "data_fingerprint": fingerprint,
             "images_seen": trainer.images_seen,
             "torch": str(torch.__version__),
             "measurements": [asdict(each) for each in measurements],
             "sha256": {file.name: _digest(file) for file in sorted(directory.iterdir())},
         }
         write_json(directory / "checkpoint.json", description)
-    for old in _candidates(trial)[KEPT:]:
-        shutil.rmtree(old, ignore_errors=True)
+    keep_newest(trial, KEPT)
     return target
+
+
+def keep_newest(trial: Path, count: int) -> None:
+    """Remove all checkpoints of a trial but the newest ones."""
+    for old in _candidates(trial)[count:]:
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def save_generator(weights: dict[str, Tensor], path: Path) -> None:
@@ -105,6 +114,7 @@ def open_checkpoint(path: Path) -> Checkpoint:
             config=validated(Config, description["config"], str(path)),
             seed=description["seed"],
             channels=description["channels"],
+            data_fingerprint=description["data_fingerprint"],
             images_seen=description["images_seen"],
             measurements=[Measurement(**each) for each in description["measurements"]],
         )
@@ -112,8 +122,13 @@ def open_checkpoint(path: Path) -> Checkpoint:
         raise IgnmError(f"{path}: damaged checkpoint: {error}") from None
 
 
-def restore(trainer: Trainer, checkpoint: Checkpoint) -> None:
-    """Put a trainer in the checkpoint's state; raise IgnmError if it was made for another config or seed."""
+def restore(trainer: Trainer, checkpoint: Checkpoint, fingerprint: str) -> None:
+    """Put a trainer in the checkpoint's state; raise IgnmError if it was made with another config, seed or dataset."""
+    if checkpoint.data_fingerprint != fingerprint:
+        raise IgnmError(
+            f"{checkpoint.path}: trained on images with the fingerprint {checkpoint.data_fingerprint}, and "
+            f"{trainer.config.data.name} now has {fingerprint}; use another output directory"
+        )
     if checkpoint.config != trainer.config or checkpoint.seed != trainer.seed:
         raise IgnmError(
             f"{checkpoint.path}: made with config {checkpoint.config.config_id} and seed {checkpoint.seed}, not with "

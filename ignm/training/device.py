@@ -30,6 +30,11 @@ def autocast(precision: str, device: torch.device) -> AbstractContextManager[obj
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
 
 
+def fits(size: int, device: torch.device) -> bool:
+    """Whether `size` bytes of images may live on a GPU for good: at most half of what is free; never on a CPU."""
+    return device.type == "cuda" and size <= torch.cuda.mem_get_info(device)[0] // 2
+
+
 def describe(device: torch.device) -> str:
     """Name the device for people."""
     if device.type == "cuda":

@@ -13,7 +13,10 @@ from ignm.files import write_text
 class Measurement:
     """What was measured at one point of a trial's training."""
 
+    point: float
+    """kimg of the schedule that this measurement stands for; the same for every batch size."""
     kimg: float
+    """Shown to the discriminator in fact: training ends on a whole step, so a little more than `point`."""
     seconds: float
     """Of training so far, evaluations left out."""
     quality: float
@@ -24,9 +27,12 @@ class Measurement:
     """Coefficient of variation of the generator's gradient norm since the last measurement; lower is calmer."""
     images_per_second: float
     """Real images shown to the discriminator per second of training."""
+    precision: str
+    """`bf16` or `fp32`: what training ran in."""
     metric: str
     reference_id: str
     discriminator_loss: float
+    """Adversarial part only, mean since the last measurement."""
     generator_loss: float
     real_sign: float
     """Mean sign of the discriminator's logit of real images: near 1, it knows them by heart (Karras et al. 2020)."""

@@ -1,7 +1,7 @@
 """Every random number of a run as a pure function of (seed, stream, position): resuming needs no generator's state.
 
-Two configs with one seed see the same images in the same order and the same latents at the same step
-(common random numbers), whatever else differs between them.
+Two configs with one seed see the same images in the same order (common random numbers); with the same batch, critic
+steps and latent size they see the same latents, flips and augmentations at the same step too.
 """
 
 from enum import IntEnum

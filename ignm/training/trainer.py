@@ -15,7 +15,7 @@ from ignm.losses.penalties import PENALTIES
 from ignm.models.networks import build_discriminator, build_generator
 from ignm.training import ema
 from ignm.training.augment import augment
-from ignm.training.device import autocast, resolve_precision
+from ignm.training.device import autocast, fits, resolve_precision
 from ignm.training.randomness import ImageOrder, Stream, generator_of, latents, seed_of
 
 # How often the host asks the device whether the losses are still finite; each question waits for the device.
@@ -28,8 +28,8 @@ class DivergedError(Exception):
 
 
 def _adam(parameters: Iterable[nn.Parameter], config: AdamConfig, lazy: float) -> torch.optim.Adam:
-    # A lazy penalty is an extra step each `interval`, so lr and betas are scaled (StyleGAN2: Karras et al. 2020,
-    # appendix B).
+    # A lazy penalty is a step of its own, one more for each `interval`, so lr and betas are scaled (StyleGAN2:
+    # Karras et al. 2020, appendix B).
     return torch.optim.Adam(parameters, lr=config.lr * lazy, betas=(config.beta1**lazy, config.beta2**lazy), fused=True)
 
 
@@ -57,7 +57,7 @@ class Trainer:
         self.seconds = 0.0
         self._order = ImageOrder(len(images), seed)
         self._images = images
-        self._resident = torch.from_numpy(np.ascontiguousarray(images)).to(device) if device.type == "cuda" else None
+        self._resident = torch.from_numpy(np.array(images)).to(device) if fits(images.nbytes, device) else None
         self._statistics = torch.zeros(6, device=device, dtype=torch.float64)
 
     @property
@@ -135,17 +135,19 @@ class Trainer:
             fake = self._augment(fake, Stream.DISCRIMINATOR_AUGMENT, 1)
             real_logits, fake_logits = self.discriminator(real).float(), self.discriminator(fake).float()
         loss = ADVERSARIAL[loss_config.adversarial].discriminator(real_logits, fake_logits)
-        total = loss
+        self._update_discriminator(loss)
         critic_steps = self.images_seen // self.config.optim.batch
         if loss_config.penalty is not None and critic_steps % loss_config.interval == 0:
             # Squared gradients and their derivatives underflow in bf16, so the penalty is computed in fp32.
             penalty = PENALTIES[loss_config.penalty](self.discriminator, real, fake.float())
-            total = loss + loss_config.gamma * loss_config.interval * penalty
-        self.discriminator_optimiser.zero_grad(set_to_none=True)
-        total.backward()
-        self.discriminator_optimiser.step()
+            self._update_discriminator(loss_config.gamma * loss_config.interval * penalty)
         self.images_seen += self.config.optim.batch
-        return total.detach(), real_logits.detach().sign().mean()
+        return loss.detach(), real_logits.detach().sign().mean()
+
+    def _update_discriminator(self, loss: Tensor) -> None:
+        self.discriminator_optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        self.discriminator_optimiser.step()
 
     def _generator_step(self) -> tuple[Tensor, Tensor]:
         loss_pair = ADVERSARIAL[self.config.loss.adversarial]

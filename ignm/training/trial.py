@@ -7,10 +7,12 @@ A trial's directory holds `trial.json` (the specification), `checkpoint-*`, `mea
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from filelock import FileLock, Timeout
 
 from ignm.config import TrialSpec, validated
 from ignm.data.cache import Dataset
@@ -23,6 +25,7 @@ from ignm.training.samples import save_samples
 from ignm.training.trainer import DivergedError, Trainer
 
 SECONDS_BETWEEN_PROGRESS = 0.5
+LOCK_SECONDS = 60.0
 
 OnProgress = Callable[[float], None]
 
@@ -43,7 +46,7 @@ class ProgressFile:
 
 
 def check_fits(spec: TrialSpec, dataset: Dataset) -> None:
-    """Raise IgnmError where the dataset is not the one that the config names, or is too small for a batch."""
+    """Raise IgnmError where the dataset is not the one that the config names, or has nothing to learn from."""
     data = spec.config.data
     if (dataset.name, dataset.resolution) != (data.name, data.resolution):
         raise IgnmError(
@@ -77,17 +80,45 @@ def run_trial(
     """Train and yield each measurement as it is made; measurements kept from an earlier run are yielded first.
 
     Every measurement is on disk, with the checkpoint to continue from, before it is yielded. Continuing is bit-exact on
-    one device with one number of threads. Raises DivergedError when the training is no longer finite.
+    one device with one number of threads. Raises DivergedError when the training is no longer finite, IgnmError when
+    the directory belongs to another trial, to other images, or to a process that has not let go after LOCK_SECONDS.
     """
     check_fits(spec, dataset)
-    write_spec(spec, directory)
+    with _locked(directory):
+        write_spec(spec, directory)
+        yield from _train(spec, dataset, directory, evaluator, device, on_progress)
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    # A process that its driver left behind may still be writing; the system frees the lock when it is gone.
+    directory.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(directory / ".lock")
+    try:
+        lock.acquire(timeout=LOCK_SECONDS)
+    except Timeout:
+        raise IgnmError(f"{directory}: another process is training there; use another directory") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _train(
+    spec: TrialSpec,
+    dataset: Dataset,
+    directory: Path,
+    evaluator: Evaluator,
+    device: torch.device,
+    on_progress: OnProgress,
+) -> Iterator[Measurement]:
     for partial in directory.glob(".*.partial*"):
         shutil.rmtree(partial) if partial.is_dir() else partial.unlink()
     trainer = Trainer(spec.config, dataset.images, spec.seed, device)
     measurements: list[Measurement] = []
     checkpoint = latest_checkpoint(directory)
     if checkpoint is not None:
-        restore(trainer, checkpoint)
+        restore(trainer, checkpoint, dataset.fingerprint)
         measurements = checkpoint.measurements
     write_measurements(directory / "measurements.jsonl", measurements)
     yield from measurements
@@ -99,25 +130,27 @@ def run_trial(
 
     for target in (kimg for kimg in spec.measure_at if kimg * 1000 > trainer.images_seen):
         trainer.advance(target, note)
-        measurement = _measure(trainer, evaluator)
+        measurement = _measure(trainer, evaluator, target)
         measurements.append(measurement)
         save_samples(trainer.average, directory / "samples.png")
-        save_checkpoint(trainer, measurements, dataset.channels, directory)
+        save_checkpoint(trainer, measurements, dataset.channels, dataset.fingerprint, directory)
         write_measurements(directory / "measurements.jsonl", measurements)
         yield measurement
 
 
-def _measure(trainer: Trainer, evaluator: Evaluator) -> Measurement:
+def _measure(trainer: Trainer, evaluator: Evaluator, point: float) -> Measurement:
     statistics = trainer.take_statistics()
     score = evaluator.score(trainer.average)
     if not score.quality < float("inf"):
         raise DivergedError(f"the {score.metric} is not finite after {trainer.kimg:g} kimg")
     return Measurement(
+        point=point,
         kimg=trainer.kimg,
         seconds=trainer.seconds,
         quality=score.quality,
         diversity=score.diversity,
         images_per_second=trainer.images_seen / trainer.seconds,
+        precision=trainer.precision,
         metric=score.metric,
         reference_id=score.reference_id,
         **statistics,

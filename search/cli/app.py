@@ -12,7 +12,6 @@ from search.cli import checkpoints, datasets, studies, training
 from search.cli.console import errors
 
 EXIT_USER_ERROR = 2
-EXIT_INTERRUPTED = 130
 
 app = typer.Typer(
     name="ignm",
@@ -56,9 +55,6 @@ def main() -> None:
     except IgnmError as error:
         errors.print(f"[bold red]error:[/bold red] {_escaped(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(EXIT_USER_ERROR)
-    except KeyboardInterrupt:
-        errors.print("interrupted; run the same command again to go on from here", highlight=False)
-        sys.exit(EXIT_INTERRUPTED)
 
 
 def _escaped(text: str) -> str:

@@ -33,12 +33,12 @@ def sample(
 def evaluate(
     checkpoint: Path = CHECKPOINT,
     data: str = typer.Option(None, help="A dataset: NAME or NAME@RESOLUTION; the checkpoint's own, when left out."),
-    images: int = typer.Option(5_000, min=16, help="Generated images."),
-    extractor: str = typer.Option("auto", help="Whose features are compared."),
-    seed: int = typer.Option(0, min=0, help="Of the latents."),
+    images: int = typer.Option(None, help="Generated images.", show_default="as it was measured before"),
+    extractor: str = typer.Option(None, help="Whose features are compared.", show_default="as it was measured before"),
+    seed: int = typer.Option(None, help="Of the latents.", show_default="as it was measured before"),
 ) -> None:
-    """Measure a checkpoint against a dataset."""
-    from ignm.config import Evaluation
+    """Measure a checkpoint against a dataset; without options, just as its study or training did."""
+    from ignm.config import Evaluation, validated
     from ignm.metrics.evaluator import Evaluator
     from ignm.training.device import default_device
     from search.cli.training import dataset_changes
@@ -49,9 +49,11 @@ def evaluate(
     if data is not None:
         changes: dict[str, Any] = dataset_changes(data, resolution, resolution_was_set=False)
         name, resolution = changes["data.name"], changes["data.resolution"]
+    given = {"images": images, "extractor": extractor, "seed": seed}
+    asked = {**_evaluation(checkpoint), **{key: value for key, value in given.items() if value is not None}}
+    evaluation = validated(Evaluation, asked, "evaluate")
     dataset = load_dataset(console, name, resolution)
     with console.status("measuring"):
-        evaluation = Evaluation(extractor=extractor, images=images, seed=seed)
         score = Evaluator(evaluation, dataset, default_device()).score(generator)
     console.print(
         f"{score.metric} {score.quality:.4f}, diversity {score.diversity:.4f} "
@@ -59,6 +61,17 @@ def evaluate(
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _evaluation(path: Path) -> dict[str, Any]:
+    """How a study's winner, or a trial, was measured; nothing where that is not known."""
+    from ignm.files import read_json
+
+    for place in (path / "evidence.json", path / "trial.json", path.parent / "trial.json"):
+        if place.exists():
+            known: dict[str, Any] = read_json(place).get("evaluation", {})
+            return known
+    return {}
 
 
 def _generator(path: Path) -> tuple[Any, Any]:

@@ -1,8 +1,6 @@
 """`ignm run` and its stages, `ignm status`, `ignm best`."""
 
 import json
-import shlex
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.table import Table
 
-from search.cli.console import console
+from search.cli.console import console, stopped
 
 if TYPE_CHECKING:
     from search.question import Question
@@ -125,9 +123,7 @@ def _stages(study: str, storage: Path, address: str | None, assignments: list[st
             for stage in stages:
                 _finish(stage, getattr(running, stage)())
     except KeyboardInterrupt:
-        again = shlex.join(["ignm", *sys.argv[1:]])
-        console.print(f"\nstopped; nothing measured is lost. Go on with: {again}", highlight=False, soft_wrap=True)
-        raise typer.Exit(130) from None
+        raise stopped() from None
 
 
 def _finish(stage: str, outcome: Any) -> None:

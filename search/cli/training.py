@@ -5,7 +5,7 @@ from pathlib import Path
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from search.cli.console import console
+from search.cli.console import console, stopped
 
 POINTS = 8
 
@@ -19,7 +19,7 @@ def train(
     preset: str = typer.Option(None, help="A preset's name."),
     config: Path = typer.Option(None, help="A config's YAML file."),
     data: str = typer.Option(None, help="A dataset: NAME, or NAME@RESOLUTION; the config's own, when left out."),
-    kimg: float = typer.Option(..., min=0.001, help="Budget in thousands of real images shown to the discriminator."),
+    kimg: float = typer.Option(..., min=0.01, help="Budget in thousands of real images shown to the discriminator."),
     set_: list[str] = typer.Option(
         [], "--set", metavar="PATH=VALUE", help="Change a value of the config; may be repeated."
     ),
@@ -28,7 +28,7 @@ def train(
     out: Path = typer.Option(..., help="Where checkpoints, measurements and samples go; run again to continue there."),
 ) -> None:
     """Train one configuration, measure it, keep its checkpoints."""
-    from ignm.config import Evaluation, TrialSpec, load_config, load_preset, override, parse_assignments
+    from ignm.config import TrialSpec, load_config, load_preset, override, parse_assignments, validated
     from ignm.errors import IgnmError
     from ignm.metrics.evaluator import Evaluator
     from ignm.training.device import default_device, describe
@@ -43,7 +43,8 @@ def train(
     if data is not None:
         chosen = override(chosen, dataset_changes(data, chosen.data.resolution, "data.resolution" in changes))
     points = (*(kimg * part / POINTS for part in range(1, POINTS)), kimg)
-    spec = TrialSpec(config=chosen, seed=seed, kimg=kimg, measure_at=points, evaluation=Evaluation(images=images))
+    asked = {"config": chosen, "seed": seed, "kimg": kimg, "measure_at": points, "evaluation": {"images": images}}
+    spec = validated(TrialSpec, asked, "train")
     device = default_device()
     dataset = load_dataset(console, chosen.data.name, chosen.data.resolution)
     with console.status("computing the reference statistics"):
@@ -62,6 +63,8 @@ def train(
                 )
         except DivergedError as error:
             raise IgnmError(f"the training diverged: {error}; try a lower learning rate") from None
+        except KeyboardInterrupt:
+            raise stopped() from None
     console.print(f"samples: {out / 'samples.png'}", highlight=False, soft_wrap=True)
 
 

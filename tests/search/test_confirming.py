@@ -13,14 +13,17 @@ def folder(tmp_path):
     return StudyFolder(tmp_path / "small")
 
 
-def searched(folder, question, number, status, *measurements, width=8):
-    config = override(question.base(), {"generator.width": width, "optim.generator.lr": 1e-4 * (1 + number)})
+def searched(folder, question, number, status, *measurements, overshoot=0.0):
+    config = override(question.base(), {"optim.generator.lr": 1e-4 * (1 + number)})
     spec = TrialSpec(config=config, seed=0, kimg=2, measure_at=question.budget.measure_at(2))
     name = f"search-{number:04d}-{config.config_id[:8]}"
     trial = folder.begin_trial(
         name, spec, {"number": number, "parameters": {"optim.generator.lr": 1e-4 * (1 + number)}}
     )
-    lines = [json.dumps({"kimg": k, "quality": q, "images_per_second": 100.0}) for k, q in measurements]
+    lines = [
+        json.dumps({"kimg": k + overshoot, "point": k, "quality": q, "images_per_second": 100.0})
+        for k, q in measurements
+    ]
     (trial.path / "measurements.jsonl").write_text("\n".join(lines))
     trial.end(status)
     return trial
@@ -32,6 +35,12 @@ def test_ranking_compares_equal_budgets_before_qualities(folder, question):
     best = searched(folder, question, 2, Status.COMPLETED, (2, 4.0))
     searched(folder, question, 3, Status.DIVERGED, (2, 0.1))
     assert ranked(folder) == [best, late, early]
+
+
+def test_a_larger_batch_that_overshoots_is_no_better_for_it(folder, question):
+    worse = searched(folder, question, 0, Status.COMPLETED, (2, 9.0), overshoot=0.048)
+    better = searched(folder, question, 1, Status.COMPLETED, (2, 1.0), overshoot=0.016)
+    assert ranked(folder) == [better, worse]
 
 
 def test_the_plan_takes_the_best_and_the_baseline_on_fresh_seeds(folder, question):
@@ -46,15 +55,31 @@ def test_the_plan_takes_the_best_and_the_baseline_on_fresh_seeds(folder, questio
     assert {run.spec().kimg for run in runs} == {2}
 
 
-def test_the_plan_is_decided_once(folder, question):
+def asking(question, **changes):
+    return question.model_copy(update={"confirm": question.confirm.model_copy(update=changes)})
+
+
+def test_a_plan_is_kept_and_extended_by_what_is_new(folder, question):
     searched(folder, question, 0, Status.COMPLETED, (2, 5.0))
-    plan = make_plan(folder, question, slots=2)
-    searched(folder, question, 1, Status.COMPLETED, (2, 1.0))
-    assert make_plan(folder, question, slots=8) == plan
+    first = make_plan(folder, question, slots=2)
+    assert make_plan(folder, question, slots=8) == first
+    better = searched(folder, question, 2, Status.COMPLETED, (2, 1.0))
+    more = make_plan(folder, asking(question, seeds=3), slots=2)
+    assert more["candidates"][:2] == first["candidates"]
+    assert [each["source"] for each in more["candidates"][2:]] == [better.name]
+    assert more["seeds"] == [*first["seeds"], FIRST_FRESH_SEED + 2]
+    assert more["kimg"] == first["kimg"]
+
+
+def test_confirm_runs_of_another_length_are_refused(folder, question):
+    searched(folder, question, 0, Status.COMPLETED, (2, 5.0))
+    make_plan(folder, question, slots=2)
+    with pytest.raises(IgnmError, match="different length cannot be compared"):
+        make_plan(folder, asking(question, kimg=4), slots=2)
 
 
 def test_one_configuration_found_twice_is_confirmed_once(folder, question):
-    wanted = question.model_copy(update={"confirm": question.confirm.model_copy(update={"top": 3})})
+    wanted = asking(question, top=3)
     first = searched(folder, question, 0, Status.COMPLETED, (2, 5.0))
     twin = folder.begin_trial("search-0009-twin", first.spec(), first.label())
     (twin.path / "measurements.jsonl").write_text((first.path / "measurements.jsonl").read_text())
@@ -64,7 +89,7 @@ def test_one_configuration_found_twice_is_confirmed_once(folder, question):
 
 @pytest.mark.parametrize(("minutes", "expected"), [(None, 2), (10, 2), (1 / 60, 0.5)])
 def test_limited_time_lowers_the_budget_for_all_alike(folder, question, minutes, expected):
-    wanted = question.model_copy(update={"confirm": question.confirm.model_copy(update={"minutes": minutes})})
+    wanted = asking(question, minutes=minutes)
     searched(folder, question, 0, Status.COMPLETED, (2, 5.0))
     plan = make_plan(folder, wanted, slots=2)
     assert plan["kimg"] == expected

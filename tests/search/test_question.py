@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import pytest
 import yaml
 
@@ -42,6 +45,12 @@ def test_a_study_is_named_by_its_file_and_changed_by_path(tmp_path):
         ({"preset": "dcgann"}, r"did you mean 'dcgan'"),
         ({"points": [{"generator.width": 1000}]}, r"does not contain the config: generator.width=1000"),
         ({"name": "../up"}, r"name: .*pattern"),
+        ({"set": {"data.resolution": 64}}, r"data.resolution is said once"),
+        ({"set": 3}, r"set: .*dictionary"),
+        ({"budget": 5}, r"budget: .*Budget"),
+        ({"points": {"a": 1}}, r"points: "),
+        ({"budget": {"trials": 3, "kimg": 0.001}}, r"budget.kimg: .*0.01"),
+        ({"evaluation": {"seed": -1}}, r"evaluation.seed: .*greater than or equal to 0"),
     ],
 )
 def test_faults_are_told_by_path(tmp_path, changes, expected):
@@ -52,6 +61,32 @@ def test_faults_are_told_by_path(tmp_path, changes, expected):
 def test_neither_a_file_nor_a_bundled_name():
     with pytest.raises(IgnmError, match=r"did you mean 'quick'"):
         load_question("quikc")
+
+
+def test_a_studys_own_record_is_a_study(tmp_path):
+    record = tmp_path / "study.yaml"
+    question = load_question(write(tmp_path))
+    record.write_text(yaml.safe_dump({"name": "mine", "question": question.model_dump(mode="json"), "axes": []}))
+    assert load_question(str(record)) == question
+
+
+def test_values_under_set_are_changed_by_their_own_dotted_path(tmp_path):
+    assert load_question(write(tmp_path), {"set.optim.batch": 32}).set == {"optim.batch": 32}
+
+
+def test_a_space_beside_the_study_is_found_from_anywhere(tmp_path, monkeypatch):
+    (tmp_path / "own.yaml").write_text("axes:\n- {path: optim.batch, strategy: optim, int: [8, 64]}\n")
+    monkeypatch.chdir("/")
+    assert load_question(write(tmp_path, space="own.yaml")).load_space().name == "own"
+
+
+def test_the_readmes_examples_are_valid(tmp_path):
+    blocks = re.findall(r"```yaml\n(.*?)```", (Path(__file__).parents[2] / "README.md").read_text(), re.DOTALL)
+    study, space = blocks
+    (tmp_path / "mine.yaml").write_text(study)
+    (tmp_path / "own.yaml").write_text(space)
+    question = load_question(str(tmp_path / "mine.yaml"), {"space": str(tmp_path / "own.yaml")})
+    assert {axis.path for axis in question.load_space().axes} >= {"loss.penalty", "loss.gamma"}
 
 
 def test_rungs_and_measurements():

@@ -22,7 +22,7 @@ def opened(folder, question):
 
 
 def measured(folder, name, *qualities):
-    lines = [f'{{"kimg": {0.5 * 2**i}, "quality": {q}}}' for i, q in enumerate(qualities)]
+    lines = [f'{{"kimg": {0.5 * 2**i + 0.03}, "point": {0.5 * 2**i}, "quality": {q}}}' for i, q in enumerate(qualities)]
     (folder.trial(name).path / "measurements.jsonl").write_text("\n".join(lines))
 
 
@@ -63,8 +63,8 @@ def test_completed(folder, question):
 def test_pruned_is_told_as_pruned_with_what_was_measured(folder, question):
     search = opened(folder, question)
     good, bad = begin(search, "a"), begin(search, "b")
-    assert not search.should_prune("a", {"kimg": 0.512, "quality": 1.0})
-    assert search.should_prune("b", {"kimg": 0.512, "quality": 2.0})
+    assert not search.should_prune("a", {"point": 0.5, "quality": 1.0})
+    assert search.should_prune("b", {"point": 0.5, "quality": 2.0})
     measured(folder, bad, 2.0)
     search.on_trial_complete("b", {"quality": 2.0})
     assert states(folder, question) == {good: TrialState.RUNNING, bad: TrialState.PRUNED}
@@ -74,12 +74,12 @@ def test_pruned_is_told_as_pruned_with_what_was_measured(folder, question):
 def test_rungs_survive_a_restart(folder, question):
     search = opened(folder, question)
     begin(search, "a")
-    search.should_prune("a", {"kimg": 0.512, "quality": 1.0})
+    search.should_prune("a", {"point": 0.5, "quality": 1.0})
     again = opened(folder, question)
     first = begin(again, "x")
     begin(again, "y")
     assert folder.trial(first).label()["number"] == 0
-    assert again.should_prune("y", {"kimg": 0.512, "quality": 2.0})
+    assert again.should_prune("y", {"point": 0.5, "quality": 2.0})
 
 
 @pytest.mark.parametrize("status", [Status.DIVERGED, Status.OUT_OF_MEMORY])
@@ -105,10 +105,67 @@ def test_diverged_and_out_of_memory_count_as_bad_not_as_running_or_good(folder, 
 def test_a_crash_is_a_failure_with_its_reason(folder, question):
     search = opened(folder, question)
     name = begin(search)
+    (folder.trial(name).path / "process").write_text("somewhere 1")
+    (folder.trial(name).path / "error.txt").write_text("Traceback ...\nRuntimeError: made to\n")
     search.on_trial_complete("a", error=True)
     assert states(folder, question)[name] is TrialState.FAIL
     assert folder.trial(name).status() is Status.FAILED
-    assert "error.txt" in folder.trial(name).reason()
+    assert folder.trial(name).reason().endswith("RuntimeError: made to")
+
+
+def test_a_trial_that_never_got_to_begin_is_left_for_another_run(folder, question):
+    search = opened(folder, question)
+    name = begin(search)
+    search.on_trial_complete("a", error=True)
+    assert folder.trial(name).status() is Status.RUNNING
+    assert begin(opened(folder, question), "x") == name
+
+
+def test_a_no_is_written_down_before_it_is_given(folder, question):
+    """The driver may die between the pruner's answer and Tune's: the loser must not go on after a restart."""
+    search = opened(folder, question)
+    begin(search, "a")
+    loser = begin(search, "b")
+    search.should_prune("a", {"point": 0.5, "quality": 1.0})
+    measured(folder, loser, 2.0)
+    assert search.should_prune("b", {"point": 0.5, "quality": 2.0})
+    again = opened(folder, question)
+    assert states(folder, question)[loser] is TrialState.PRUNED
+    assert begin(again, "x") != loser
+
+
+def test_batches_that_overshoot_a_rung_meet_on_it(folder, question):
+    search = opened(folder, question)
+    begin(search, "a"), begin(search, "b")
+    assert not search.should_prune("a", {"point": 0.5, "kimg": 0.512, "quality": 1.0})
+    assert search.should_prune("b", {"point": 0.5, "kimg": 0.64, "quality": 2.0})
+    steps = [set(t.intermediate_values) for t in open_optuna(folder, question).trials[:2]]
+    assert steps == [{500}, {500}]
+
+
+def test_a_known_point_killed_before_it_began_is_tried_again(folder, question):
+    search = opened(folder, question)
+    search._ot_study.ask()
+    again = opened(folder, question)
+    assert folder.trial(begin(again)).spec().config == question.base()
+
+
+def test_a_point_that_the_config_refuses_costs_no_trial(folder, question, tmp_path):
+    """Batch normalisation and a penalty are each allowed, and refused together."""
+    path = tmp_path / "conflict.yaml"
+    path.write_text(
+        "axes:\n"
+        "- {path: discriminator.normalisation, strategy: structure, choice: [batch, layer]}\n"
+        "- {path: loss.penalty, strategy: loss, choice: [r1, null]}\n"
+    )
+    asked = question.model_copy(update={"space": str(path)})
+    search = opened(folder, asked)
+    configs = [folder.trial(begin(search, str(i))).spec().config for i in range(12)]
+    assert any(config.loss.penalty for config in configs)
+    assert search.missing == asked.budget.trials
+    refused = [t for t in open_optuna(folder, asked).trials if "refused" in t.user_attrs]
+    assert refused
+    assert all(t.state is TrialState.PRUNED for t in refused)
 
 
 def test_an_end_told_twice_is_told_once(folder, question):

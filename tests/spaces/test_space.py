@@ -89,6 +89,8 @@ def write(tmp_path, text):
             "- {path: loss.gamma, strategy: loss, float: [1, 2], when: {loss.penalti: [r1]}}",
             "did you mean 'loss.penalty'",
         ),
+        ("- {path: data.resolution, strategy: data, choice: [16, 32]}", "a study has one dataset"),
+        ("- {path: loss.gamma, strategy: loss, float: [1, 2], when: {loss.penalty: []}}", "at least 1"),
         ("[]", "axes"),
     ],
 )

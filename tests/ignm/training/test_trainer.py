@@ -66,6 +66,14 @@ def test_lazy_penalty_scales_the_discriminators_adam_alone(tiny_config, tiny_ima
     assert trainer.generator_optimiser.param_groups[0]["lr"] == pytest.approx(2e-4)
 
 
+def test_the_lazy_penalty_is_a_step_of_its_own_each_interval(tiny_config, tiny_images):
+    changes = {"loss.penalty": "r1", "loss.interval": 4, "discriminator.normalisation": None}
+    trainer = Trainer(override(tiny_config, changes), tiny_images, 0, CPU)
+    trainer.advance(8 * 8 / 1000)
+    taken = next(iter(trainer.discriminator_optimiser.state.values()))["step"]
+    assert (trainer.steps, int(taken)) == (8, 8 + 2)
+
+
 def test_common_random_numbers_across_configs(tiny_config, tiny_images):
     """Other learning rates, same images in the same order and same latents."""
     seen = []

@@ -7,6 +7,7 @@ import torch
 
 from ignm.config import Evaluation, TrialSpec, override
 from ignm.errors import IgnmError
+from ignm.training import trial
 from ignm.training.checkpoint import latest_checkpoint, load_generator, open_checkpoint
 from ignm.training.measurement import read_measurements
 from ignm.training.trainer import DivergedError
@@ -40,7 +41,7 @@ class WeightSum:
 @pytest.fixture
 def dataset(tiny_images):
     class Images(SimpleNamespace):
-        name, resolution, channels = "tiny", 16, 3
+        name, resolution, channels, fingerprint = "tiny", 16, 3, "f1"
 
     return Images(images=tiny_images)
 
@@ -142,6 +143,32 @@ def test_the_wrong_dataset_is_refused(tmp_path, tiny_config, dataset):
     with pytest.raises(IgnmError, match="other at 16"):
         next(run(wanted, dataset, tmp_path))
     assert not list(tmp_path.iterdir())
+
+
+def test_other_images_under_the_same_name_are_refused(tmp_path, tiny_config, dataset):
+    first = run(spec(tiny_config), dataset, tmp_path)
+    next(first)
+    first.close()
+    dataset.fingerprint = "f2"
+    with pytest.raises(IgnmError, match=r"f1[\s\S]*f2"):
+        next(run(spec(tiny_config), dataset, tmp_path))
+
+
+def test_two_processes_do_not_train_in_one_directory(tmp_path, tiny_config, dataset, monkeypatch):
+    monkeypatch.setattr(trial, "LOCK_SECONDS", 0.0)
+    first = run(spec(tiny_config), dataset, tmp_path)
+    next(first)
+    with pytest.raises(IgnmError, match="another process is training there"):
+        next(run(spec(tiny_config), dataset, tmp_path))
+    first.close()
+    assert len(list(run(spec(tiny_config), dataset, tmp_path))) == 3
+
+
+def test_points_are_those_of_the_schedule_whatever_the_batch(tmp_path, tiny_config, dataset):
+    for batch in (8, 12):
+        made = list(run(spec(override(tiny_config, {"optim.batch": batch})), dataset, tmp_path / str(batch)))
+        assert tuple(m.point for m in made) == POINTS
+        assert all(0 <= m.kimg - m.point < batch / 1000 for m in made)
 
 
 def test_a_metric_that_is_not_finite_is_a_divergence(tmp_path, tiny_config, dataset):
