@@ -131,7 +131,7 @@ def confirmed_seeds(trials: pd.DataFrame, order: list[str], names: list[str], qu
         text = mean_sd(values.mean(), values.std(ddof=1)) + f"  (n={len(values)})"
         axes.annotate(text, (1, row), xycoords=("axes fraction", "data"), xytext=(4, 0), textcoords="offset points",
                       va="center", fontsize=8.5)  # fmt: skip
-    axes.set_yticks(range(rows.nunique()), [_clip(name) for name in names[: rows.nunique()]])
+    axes.set_yticks(range(rows.nunique()), [_clip(name, 28) for name in names[: rows.nunique()]])
     axes.set_ylim(rows.nunique() - 0.5, -0.5)
     axes.grid(visible=False, axis="y")
     axes.xaxis.set_major_locator(MaxNLocator(5))
@@ -311,8 +311,8 @@ def _strip(axes: Any, values: "pd.Series[Any]", quality: "pd.Series[float]") -> 
     axes.grid(visible=False, axis="x")
 
 
-def _clip(text: str) -> str:
-    return text if len(text) <= 18 else text[:17] + "…"
+def _clip(text: str, longest: int = 18) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def _legend(axes: Any) -> None:

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.baseline import baseline_id, baseline_name
 from analysis.formatting import ABSENT, amount, axis_value, count, mean_sd, number, short_names, status_words
-from analysis.results import LOST, Study, dig, summarise_trials
+from analysis.results import LOST, Study, summarise_trials
 
 SECTIONS = {
     "confirmed": "Confirmed on their own seeds: these numbers are the result",
@@ -35,8 +36,9 @@ def leaderboard(study: Study, trials: pd.DataFrame | None = None) -> pd.DataFram
 
     quality is the mean over the row's seeds and sd their sample standard deviation (n-1; NaN for one seed).
     diversity, stability, images_per_second and seconds are means over the same seeds; kimg is the shortest of them.
-    seeds_lost counts the seeds of the same configuration and stage that diverged, ran out of memory or failed: such a
-    configuration is ranked after those that lost none. Unranked rows have a missing rank.
+    seeds_lost counts the seeds of the same configuration and stage that diverged, ran out of memory or failed. A
+    confirmed configuration with fewer finished seeds than the fullest is ranked after those with all, and one that
+    lost a seed after those that lost none. Unranked rows have a missing rank.
     """
     trials = summarise_trials(study) if trials is None else trials
     if trials.empty:
@@ -47,8 +49,10 @@ def leaderboard(study: Study, trials: pd.DataFrame | None = None) -> pd.DataFram
     keys = ["section", "stage", "config_id", "metric", "reference_id", "status"]
     grouped = trials.assign(single=trials["trial"].where(alone, "")).groupby([*keys, "single"], sort=False)
     lost = trials[trials["status"].isin(LOST)].groupby(["stage", "config_id"]).size()
-    rows = [_row(study, group, lost) for _, group in grouped]
-    board = pd.DataFrame(rows).sort_values("order", kind="stable").drop(columns="order").reset_index(drop=True)
+    rows: list[dict[str, Any]] = [_row(study, group, lost) for _, group in grouped]
+    fullest = max((row["n"] for row in rows if row["section"] == "confirmed"), default=0)
+    rows.sort(key=lambda row: _order(row, fullest))
+    board = pd.DataFrame(rows)
     ranked = board["section"].isin(RANKED)
     board["rank"] = (board.groupby("section").cumcount() + 1).where(ranked).astype("Int64")
     return board[list(_empty(study).columns)]
@@ -124,8 +128,8 @@ def short_id(identity: str) -> str:
 
 def configuration_name(study: Study, config: str) -> str:
     """Shorten a config_id for a reader, with the baseline's name beside it if it is the baseline."""
-    if config and config == dig(study.evidence, "baseline", "config_id"):
-        return f"{short_id(config)} ({dig(study.evidence, 'baseline', 'name') or 'baseline'})"
+    if config and config == baseline_id(study):
+        return f"{short_id(config)} ({baseline_name(study)})"
     return short_id(config)
 
 
@@ -155,17 +159,18 @@ def _row(study: Study, group: pd.DataFrame, lost: "pd.Series[int]") -> dict[str,
     for column in _MEASURES:
         row[column] = group[column].mean()
     row["seeds_lost"] = int(lost.get((first["stage"], first["config_id"]), 0))
-    row |= {axis.path: first[axis.path] for axis in study.axes}
-    return row | {"order": _order(row)}
+    return row | {axis.path: first[axis.path] for axis in study.axes}
 
 
-def _order(row: dict[str, Any]) -> tuple[Any, ...]:
-    """Sort key: section; lost seeds last; ranked rows by quality, stopped ones by how far they came."""
+def _order(row: dict[str, Any], fullest: int) -> tuple[Any, ...]:
+    """Sort key: section; missing and lost seeds last; ranked rows by quality, stopped ones by how far they came."""
     quality = np.inf if pd.isna(row["quality"]) else row["quality"]
     reached = 0.0 if pd.isna(row["kimg"]) else row["kimg"]
     section = list(SECTIONS).index(row["section"])
     if row["section"] in RANKED:
-        return (section, row["seeds_lost"] > 0, quality, row["trials"])
+        # A configuration with seeds missing shows only its lucky or its early ones. A search has one seed each.
+        missing = row["section"] == "confirmed" and row["n"] < fullest
+        return (section, missing, row["seeds_lost"] > 0, quality, row["trials"])
     if row["section"] == "elsewhere":
         return (section, row["metric"], row["reference_id"], quality, row["trials"])
     return (section, -reached, quality, row["trials"])

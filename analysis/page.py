@@ -13,6 +13,7 @@ from analysis.charts import Chart, axis_note, missing_charts
 from analysis.findings import Finding, quality_name
 from analysis.formatting import ABSENT, amount, axis_value, duration, number
 from analysis.leaderboard import RANKED, SECTIONS, display_table, short_id
+from analysis.parameters import parameter_table
 from analysis.pictures import Picture, load_picture
 from analysis.results import Study, dig
 
@@ -43,7 +44,7 @@ def render_page(
         facts=_facts(trials),
         pictures=_pictures(study),
         pictures_title=_pictures_title(study),
-        parameters=_parameters(study, trials, finding),
+        parameters=parameter_table(study, trials, finding),
         winner_config=study.winner_config,
         quality=quality_name(study),
         board_columns=[column for column in shown.columns if column not in ("section", "dim")],
@@ -92,50 +93,6 @@ def _pictures_title(study: Study) -> str:
 
 
 @dataclass(frozen=True)
-class _Parameters:
-    title: str
-    note: str
-    columns: list[str]
-    rows: list[list[str]]
-
-
-def _parameters(study: Study, trials: pd.DataFrame, finding: Finding) -> _Parameters:
-    """Set the searched parameters of the configuration in best/ beside the baseline's, where those are known."""
-    config = study.evidence.get("config_id") or finding.config_id
-    title = f"Configuration {short_id(str(config))}" if config else "Configuration"
-    told, baseline = study.evidence.get("parameters"), study.evidence.get("baseline")
-    chosen = dict(told) if isinstance(told, Mapping) and told else _axis_values(study, trials, config)
-    values = {path: axis_value(value) for path, value in chosen.items()}
-    strategies = {axis.path: axis.strategy for axis in study.axes if axis.strategy}
-    columns, known = ["Parameter", "Value"], _baseline_values(study, trials, baseline)
-    note = "The parameters that were searched."
-    rows = [[path, value] for path, value in values.items()]
-    if known and dig(baseline, "config_id") != config:
-        name = str(dig(baseline, "name") or "baseline")
-        columns.append(name)
-        rows = [[path, value, known.get(path, "not recorded")] for path, value in rows if known.get(path) != value]
-        same = len(values) - len(rows)
-        note = f"Where it differs from the {name} baseline; {same} of {len(values)} searched parameters are the same."
-    if strategies:
-        columns.append("Strategy")
-        rows = [[*row, strategies.get(row[0], ABSENT)] for row in rows]
-    return _Parameters(title, note, columns, rows)
-
-
-def _axis_values(study: Study, trials: pd.DataFrame, config: Any) -> dict[str, Any]:
-    mine = trials[trials["config_id"] == config]
-    return {axis.path: mine.iloc[0][axis.path] for axis in study.axes} if len(mine) else {}
-
-
-def _baseline_values(study: Study, trials: pd.DataFrame, baseline: Any) -> dict[str, str]:
-    if not isinstance(baseline, Mapping):
-        return {}
-    told = baseline.get("parameters")
-    values = told if isinstance(told, Mapping) else _axis_values(study, trials, baseline.get("config_id"))
-    return {path: axis_value(value) for path, value in values.items()}
-
-
-@dataclass(frozen=True)
 class _Section:
     key: str
     title: str
@@ -178,8 +135,10 @@ def _gallery(study: Study, trials: pd.DataFrame, board: pd.DataFrame) -> list[Pi
 def _made(study: Study) -> Iterator[dict[str, Any]]:
     asked = study.asked
     blocks = ("question", "metric", "hardware", "versions")
-    rest = {key: value for key, value in asked.items() if key not in (*blocks, "axes", "name")}
-    for title, value in (*((block.capitalize(), asked.get(block)) for block in blocks), ("Record", rest)):
+    rest = {key: value for key, value in asked.items() if key not in (*blocks, "base", "axes", "name")}
+    titled = [*((block.capitalize(), asked.get(block)) for block in blocks), ("Record", rest)]
+    titled.append(("Preset, with the study's own settings", asked.get("base")))
+    for title, value in titled:
         rows = [[path, text] for path, text in _flatten(value)]
         if rows:
             yield {"title": title, "columns": ["What", "Value"], "rows": rows}
@@ -219,7 +178,7 @@ def _flatten(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
 def _commands(study: Study) -> list[str]:
     folder = shlex.quote(study.folder.resolve().name)
-    commands = [f"ignm run {folder}/study.yaml", f"ignm report {folder}"]
+    commands = [f"ignm run {folder}/study.yaml --storage .", f"ignm report {folder}"]
     data, kimg = dig(study.asked, "question", "data", "name"), study.evidence.get("kimg")
     if study.winner_config and data and kimg:
         train = (

@@ -5,7 +5,7 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 WIDEST = 1024
 """Grids wider or taller than this many pixels are scaled down for the page."""
@@ -26,10 +26,13 @@ class Picture:
 
 def load_picture(path: Path, title: str) -> Picture | None:
     """Read an image file for the page; None when it is missing or is no image that can be decoded."""
+    if not path.is_file():
+        return None
     try:
         with Image.open(path) as opened:
             image = opened.convert("L" if opened.mode in ("L", "1", "I;16") else "RGB")
-    except (OSError, UnidentifiedImageError, ValueError, Image.DecompressionBombError):
+    except Exception:
+        # Decoders answer damage with nearly any error (SyntaxError for a PNG's), and no picture is worth the report.
         return None
     if max(image.size) > WIDEST:
         image.thumbnail((WIDEST, WIDEST), Image.Resampling.LANCZOS)

@@ -19,20 +19,27 @@ def chroma(images: Tensor) -> Tensor:
     return colours[:, ::2] - luminance(images)
 
 
-class Pixels(Extractor):
+class Candidate(Extractor):
+    """Features of one unit: each divided by its standard deviation, kept finite by a part of the mean variance."""
+
+    def scale(self, variance: Tensor) -> Tensor:
+        return (variance + 1e-4 * variance.mean()).sqrt()
+
+
+class Pixels(Candidate):
     """Thumbnails: 16x16 luminance, 8x8 chroma."""
 
-    name, metric, dim, standardise = "pixels", "fd_pixels", 384, True
+    name, metric, dim = "pixels", "fd_pixels", 384
 
     def features(self, images: Tensor) -> Tensor:
         parts = F.adaptive_avg_pool2d(luminance(images), 16), F.adaptive_avg_pool2d(chroma(images), 8)
         return torch.cat([part.flatten(1) for part in parts], 1)
 
 
-class RandomConvolutions(Extractor):
+class RandomConvolutions(Candidate):
     """Fixed orthogonal 3x3 convolutions with ReLU and pooling; layer means and a 2x2 grid of the last layer."""
 
-    metric, standardise = "fd_random", True
+    metric = "fd_random"
 
     def __init__(self, *widths: int) -> None:
         super().__init__()
@@ -54,10 +61,10 @@ class RandomConvolutions(Extractor):
         return torch.cat([*means, F.adaptive_avg_pool2d(planes, 2).flatten(1)], 1)
 
 
-class GradientHistograms(Extractor):
+class GradientHistograms(Candidate):
     """Log histograms of gradient orientations, 8 bins on a 4x4 grid at 3 scales, and thumbnails (Dalal & Triggs)."""
 
-    name, metric, dim, standardise = "gradient histograms", "fd_gradients", 480, True
+    name, metric, dim = "gradient histograms", "fd_gradients", 480
     bins = 8
 
     def features(self, images: Tensor) -> Tensor:

@@ -29,7 +29,6 @@ from ignm.data.faces import draw_faces
 from ignm.metrics.disturbances import DISTURBANCES, GAN_FAULTS
 from ignm.metrics.extractors import Extractor
 from ignm.metrics.frechet import Moments, covariance_root, frechet_distance
-from ignm.metrics.reference import SCALE_FLOOR
 
 FIGURE = Path(__file__).parents[1] / "docs" / "images" / "extractor-evidence.png"
 SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -67,9 +66,8 @@ def features_of(extractor: Extractor, images: Tensor) -> Tensor:
     return torch.cat([extractor(batch) for batch in images.split(250)]).double()
 
 
-def distance(real: Tensor, generated: Tensor, standardise: bool) -> float:
-    variance = real.var(0)
-    scale = (variance + SCALE_FLOOR * variance.mean()).sqrt() if standardise else torch.ones_like(variance)
+def distance(real: Tensor, generated: Tensor, extractor: Extractor) -> float:
+    scale = extractor.scale(real.var(0))
     one, other = (Moments.of([rows / scale], rows.shape[1]) for rows in (generated, real))
     return frechet_distance(one.mean, one.covariance, other.mean, covariance_root(other.covariance))
 
@@ -80,13 +78,13 @@ def measure(extractor: Extractor, images: Tensor) -> Iterator[dict[str, object]]
     features = features_of(extractor, images)
     seconds = (time.process_time() - started) / len(images) * 1000
     shuffles = [torch.randperm(len(images), generator=Generator().manual_seed(seed)) for seed in range(SPLITS)]
-    floors = [distance(features[order[:half]], features[order[half:]], extractor.standardise) for order in shuffles]
-    floor = distance(features[:half], features[half:], extractor.standardise)
+    floors = [distance(features[order[:half]], features[order[half:]], extractor) for order in shuffles]
+    floor = distance(features[:half], features[half:], extractor)
     for name, (disturb, levels) in (DISTURBANCES | GAN_FAULTS).items():
         rise = [1.0]
         for level in levels:
             harmed = features_of(extractor, disturb(images[half:], level, Generator().manual_seed(1)))
-            rise.append(distance(features[:half], harmed, extractor.standardise) / floor)
+            rise.append(distance(features[:half], harmed, extractor) / floor)
         yield {
             "disturbance": name,
             "monotone": all(low < high for low, high in itertools.pairwise(rise)),

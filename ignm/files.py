@@ -9,6 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ignm.errors import IgnmError
+
+_ASIDE = ".old"
+
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
@@ -29,21 +33,58 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_directory(path: Path) -> Iterator[Path]:
-    """Yield a temporary directory beside `path`; on success it becomes `path` (replacing an older one)."""
+    """Yield a temporary directory beside `path`; on success it becomes `path` (replacing an older one).
+
+    A killed process leaves `path` whole, old or new, or in the one instant between two renames set aside:
+    `restore_directory` then brings it back, which the next call does by itself.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    restore_directory(path)
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
     try:
         yield temporary
         temporary.chmod(0o777 & ~_umask())
         if path.exists():
-            outgoing = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".old", dir=path.parent))
-            path.rename(outgoing / path.name)
-            temporary.rename(path)
-            shutil.rmtree(outgoing, ignore_errors=True)
+            _replace(path, temporary)
         else:
             temporary.rename(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def restore_directory(path: Path) -> bool:
+    """Bring back a directory that a killed `atomic_directory` had set aside; True if `path` was missing and is back."""
+    old = None if path.exists() else set_aside(path)
+    if old is None:
+        return False
+    old.rename(path)
+    shutil.rmtree(old.parent, ignore_errors=True)
+    return True
+
+
+def set_aside(path: Path) -> Path | None:
+    """Return the newest older version of the directory `path` that waits for its replacement; None if none does."""
+    if not path.parent.is_dir():
+        return None
+    aside = [folder / path.name for folder in path.parent.iterdir() if _is_aside(folder.name, path.name)]
+    kept = [old for old in aside if old.is_dir()]
+    return max(kept, key=lambda old: old.parent.stat().st_mtime_ns, default=None)
+
+
+def _replace(path: Path, new: Path) -> None:
+    outgoing = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=_ASIDE, dir=path.parent))
+    try:
+        path.rename(outgoing / path.name)
+        new.rename(path)
+    finally:
+        restore_directory(path)
+        # Where neither version could be put in place, the one set aside is all there is.
+        if path.exists():
+            shutil.rmtree(outgoing, ignore_errors=True)
+
+
+def _is_aside(name: str, original: str) -> bool:
+    return name.startswith(f".{original}.") and name.endswith(_ASIDE)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -57,9 +98,17 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file."""
-    return json.loads(path.read_text(encoding="utf-8"))
+def read_json(path: Path, *required: str) -> dict[str, Any]:
+    """Read a JSON object that has at least the `required` keys; raise IgnmError where the file does not hold one."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise IgnmError(f"{path}: cannot be read as JSON: {error}") from None
+    missing = [key for key in required if not isinstance(value, dict) or key not in value]
+    if missing or not isinstance(value, dict):
+        wanted = f" with {', '.join(required)}" if required else ""
+        raise IgnmError(f"{path}: damaged, or of another version: expected an object{wanted}")
+    return value
 
 
 def _umask() -> int:

@@ -32,5 +32,4 @@ class StageClock:
     def _read(self) -> dict[str, float]:
         if not self._path.exists():
             return {}
-        times: dict[str, float] = read_json(self._path)
-        return times
+        return read_json(self._path)

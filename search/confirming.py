@@ -51,7 +51,7 @@ def make_plan(folder: StudyFolder, question: Question, slots: int) -> dict[str, 
     candidates = _candidates(folder, question)
     seeds = [question.seed + FIRST_FRESH_SEED + index for index in range(question.confirm.seeds)]
     asked = question.confirm.kimg or question.budget.kimg
-    plan: dict[str, Any] = read_json(folder.plan) if folder.plan.exists() else {"seeds": [], "candidates": []}
+    plan = read_plan(folder) if folder.plan.exists() else {"seeds": [], "candidates": []}
     if plan.setdefault("asked_kimg", asked) != asked:
         raise IgnmError(
             f"confirm.kimg: this study's confirm runs were asked for with {plan['asked_kimg']:g} kimg, now {asked:g}; "
@@ -68,6 +68,11 @@ def make_plan(folder: StudyFolder, question: Question, slots: int) -> dict[str, 
     plan["seeds"] += [seed for seed in seeds if seed not in plan["seeds"]]
     write_json(folder.plan, plan)
     return plan
+
+
+def read_plan(folder: StudyFolder) -> dict[str, Any]:
+    """Read the plan back."""
+    return read_json(folder.plan, "asked_kimg", "kimg", "seeds", "candidates")
 
 
 def begin_runs(folder: StudyFolder, question: Question, plan: dict[str, Any]) -> list[Trial]:

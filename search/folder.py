@@ -50,8 +50,7 @@ class Trial:
 
     def label(self) -> dict[str, Any]:
         """Its number, its parameters, and the like."""
-        label: dict[str, Any] = read_json(self.path / "label.json")
-        return label
+        return read_json(self.path / "label.json", "number", "parameters", "config_id")
 
     def measurements(self) -> list[dict[str, Any]]:
         """What was measured so far."""
@@ -60,7 +59,12 @@ class Trial:
     def status(self) -> Status:
         """How it ended, or `running` where it has not."""
         path = self.path / "status.json"
-        return Status(read_json(path)["status"]) if path.exists() else Status.RUNNING
+        if not path.exists():
+            return Status.RUNNING
+        word = read_json(path, "status")["status"]
+        if word not in list(Status):
+            raise IgnmError(f"{path}: unknown status {word!r}; known: {', '.join(Status)}")
+        return Status(word)
 
     def end(self, status: Status, reason: str = "") -> None:
         """Write down how it ended, and keep one checkpoint of it; the first word stands."""
@@ -85,8 +89,8 @@ class Trial:
     def kimg(self) -> float:
         """How far training came, the step in progress included."""
         try:
-            live = float(read_json(self.path / "progress.json")["kimg"])
-        except (OSError, ValueError, KeyError):
+            live = float(read_json(self.path / "progress.json", "kimg")["kimg"])
+        except (IgnmError, TypeError, ValueError):
             live = 0.0
         measured = self.measurements()
         return max(live, measured[-1]["kimg"] if measured else 0.0)

@@ -20,7 +20,11 @@ from search.question import Question
 # What a study may be asked anew with: more of the same, or another way to get it. All else would mix two questions.
 MAY_CHANGE = ("budget.trials", "budget.minutes", "confirm", "resources", "space")
 # A space is compared by its axes, wherever its file lies.
-_DERIVED = {"axes": "the axes of the space", "base": "what the preset and its changes come to"}
+_DERIVED = {
+    "metric": "the metric, or the real images' statistics that it compares with",
+    "axes": "the axes of the space",
+    "base": "what the preset and its changes come to",
+}
 _LIBRARIES = ("ignm", "torch", "torchvision", "ray", "optuna", "numpy", "pandas")
 
 
@@ -30,7 +34,12 @@ def record_question(folder: StudyFolder, question: Question, metric: dict[str, A
     base = question.base()
     axes = [axis.model_dump(mode="json") for axis in question.load_space().axes]
     if before:
-        _check_same(folder, before, question, {"data": data, "axes": axes, "base": base.model_dump(mode="json")})
+        _check_same(
+            folder,
+            before,
+            question,
+            {"data": data, "metric": metric, "axes": axes, "base": base.model_dump(mode="json")},
+        )
     now = datetime.now(UTC).isoformat(timespec="seconds")
     made_with = {
         "commit": _commit(),

@@ -4,7 +4,6 @@ from typing import Any
 
 import pandas as pd
 
-from ignm.errors import IgnmError
 from ignm.files import atomic_file
 from search.folder import StudyFolder, Trial
 
@@ -36,8 +35,6 @@ def write_results(folder: StudyFolder) -> pd.DataFrame:
 
 def _about(trial: Trial) -> dict[str, Any]:
     label, spec = trial.label(), trial.spec()
-    if "parameters" not in label:
-        raise IgnmError(f"{trial.path}/label.json: names no parameters; the folder is not one of this study's trials")
     return {
         "trial": trial.name,
         "stage": trial.stage,

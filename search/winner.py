@@ -9,9 +9,10 @@ import torch
 from ignm.config import Evaluation, save_config
 from ignm.data.cache import Dataset
 from ignm.errors import IgnmError
-from ignm.files import atomic_directory, read_json, write_json
+from ignm.files import atomic_directory, write_json
 from ignm.training.checkpoint import load_generator, open_checkpoint
 from ignm.training.samples import grid, save_picture, save_samples
+from search.confirming import read_plan
 from search.folder import Status, StudyFolder, Trial
 
 SAMPLES = 96
@@ -21,9 +22,9 @@ COLUMNS = 12
 def keep_winner(folder: StudyFolder, dataset: Dataset, base_id: str, evaluation: Evaluation) -> dict[str, Any]:
     """Choose by the confirm runs' mean quality alone, write `best/` whole or not at all, and return the evidence.
 
-    `base_id` is the baseline's config, `evaluation` how all were measured. Raises IgnmError where no confirm run came to its end.
+    `base_id` is the baseline's config, `evaluation` how all were measured. Raises IgnmError where no run ended well.
     """
-    plan = read_json(folder.plan)
+    plan = read_plan(folder)
     confirmed = [_confirmed(folder, number, each) for number, each in enumerate(plan["candidates"])]
     # A configuration that lost a seed shows only its lucky ones: it can win over none that lost fewer.
     most = max(len(each["qualities"]) for each in confirmed)

@@ -8,6 +8,8 @@
 
 import os
 import re
+import stat
+import tokenize
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +21,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ignm.errors import IgnmError
 
 RESOLUTIONS = (16, 32, 64, 128, 256)
+# numpy reads headers with Python's own tokenizer and parser, so a flipped byte raises what those raise.
+_DAMAGE = (OSError, ValueError, EOFError, SyntaxError, tokenize.TokenError, TypeError, KeyError, OverflowError)
 
 
 class Skipped(BaseModel):
@@ -52,7 +56,8 @@ class Dataset:
 
     `images` uint8 (N, R, R, C), memory-mapped, C 1 or 3; `classes` int64 (N, A), -1 = missing, A in the order of
     `class_names`; `continuous` float32 (N, K), NaN = missing. Equal fingerprints mean equal pixels, labels,
-    resolution and resize. Pickles as its path: a process that receives it maps the same file.
+    resolution and resize; of `embedded`, equal faces, whose pixels differ by 1/255 here and there between processors.
+    Pickles as its path: a process that receives it maps the same file.
     """
 
     name: str
@@ -76,11 +81,14 @@ class Dataset:
 
 
 def data_root(root: Path | None = None) -> Path:
-    """Return where datasets live: `root`, else `$IGNM_HOME/data`, else `~/.ignm/data`."""
-    if root is not None:
-        return Path(root)
+    """Return where datasets live: `root`, else `data` in IGNM's home."""
+    return ignm_home() / "data" if root is None else Path(root)
+
+
+def ignm_home() -> Path:
+    """Return where IGNM keeps what is not in a study: `$IGNM_HOME`, else `~/.ignm`; IgnmError without a home folder."""
     try:
-        return Path(os.environ.get("IGNM_HOME") or "~/.ignm").expanduser() / "data"
+        return Path(os.environ.get("IGNM_HOME") or "~/.ignm").expanduser()
     except RuntimeError:
         raise IgnmError("This account has no home folder. Set IGNM_HOME to a folder for IGNM's data.") from None
 
@@ -103,38 +111,62 @@ def check_resolution(resolution: int) -> None:
 def read_dataset(path: Path) -> Dataset:
     """Open the dataset in this folder.
 
-    Raises FileNotFoundError if there is none, IgnmError if it is incomplete, damaged or of another version.
+    Raises FileNotFoundError if there is none, IgnmError if it may not be opened or is incomplete, damaged or of another
+    version.
     """
-    if not path.is_dir():
-        raise FileNotFoundError(path)
+    _check_folder(path)
     try:
         description = Description.model_validate_json((path / "dataset.json").read_bytes())
-        images = np.load(path / "images.npy", mmap_mode="r", allow_pickle=False)
-        classes = np.load(path / "classes.npy", allow_pickle=False)
-        continuous = np.load(path / "continuous.npy", allow_pickle=False)
+        images, classes, continuous = (_map(path / name) for name in ("images.npy", "classes.npy", "continuous.npy"))
         check_arrays(description, images, classes, continuous)
-    except (OSError, ValueError, EOFError) as error:
+    except _DAMAGE as error:
         detail = _first_line(error)
         raise IgnmError(
             f"The dataset in {path} is incomplete, damaged or of another version ({detail}). Import it again: "
             f"ignm data import SOURCE --name {path.parent.name} --resolution {path.name} --overwrite"
         ) from None
-    for array in (classes, continuous):
-        array.flags.writeable = False
     return Dataset(
         name=description.name,
         resolution=description.resolution,
         channels=description.channels,
         fingerprint=description.fingerprint,
         images=images,
-        classes=classes,
-        continuous=continuous,
+        classes=_in_memory(classes),
+        continuous=_in_memory(continuous),
         class_names={name: tuple(names) for name, names in description.class_names.items()},
         continuous_names=tuple(description.continuous_names),
         skipped=tuple(description.skipped),
         source=description.source,
         path=path,
     )
+
+
+def _check_folder(path: Path) -> None:
+    try:
+        is_folder = stat.S_ISDIR(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        is_folder = False
+    except OSError as error:
+        raise IgnmError(
+            f"{path} cannot be opened: {error.strerror or error}. Check its permissions, or set IGNM_HOME to another "
+            "folder."
+        ) from None
+    if not is_folder:
+        raise FileNotFoundError(path)
+
+
+def _map(file: Path) -> npt.NDArray[Any]:
+    array = np.lib.format.open_memmap(file, mode="r")
+    # A damaged length of the header would else shift every value.
+    if array.offset + array.nbytes != file.stat().st_size:
+        raise ValueError(f"{file.name} has {file.stat().st_size} bytes, not {array.offset + array.nbytes}")
+    return array
+
+
+def _in_memory(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    copy = np.array(array)
+    copy.flags.writeable = False
+    return copy
 
 
 def _first_line(error: Exception) -> str:

@@ -34,7 +34,7 @@ def decode(data: bytes, resolution: int, channels: int | None = None) -> Decoded
 
     Transparency is laid over white. 16-bit greys are scaled by 255/65535, floats from [0, 1]; the first frame of an
     animation counts. `channels` 1 or 3 forces grey (ITU-R 601 luma) or colour; None keeps what the image is.
-    Raises UnreadableImageError with the reason for anything that is not a whole image.
+    Raises UnreadableImageError with the reason for anything that is not a whole image, MemoryError if memory is short.
     """
     if not data:
         raise UnreadableImageError("empty file")
@@ -44,7 +44,7 @@ def decode(data: bytes, resolution: int, channels: int | None = None) -> Decoded
             image = flatten(_upright(opened))
         enlarged = min(image.size) < resolution
         pixels = _square(image if channels is None else _with_channels(image, channels), resolution)
-    except UnreadableImageError:
+    except (UnreadableImageError, MemoryError):
         raise
     except Image.UnidentifiedImageError:
         raise UnreadableImageError("not an image of a known format") from None

@@ -59,7 +59,7 @@ def import_dataset(
     Images that cannot be read are passed over and reported. `channels` 1 or 3 forces grey or colour; None makes the
     dataset grey if every image is. `progress` gets images done and total. The number of threads does not change
     the result. Raises IgnmError if the name, resolution, source or labels are not valid, the dataset exists and
-    `overwrite` is not set, no image can be read, or the disk is full; then nothing is left behind.
+    `overwrite` is not set, no image can be read, or memory or disk is full; then nothing is left behind.
     """
     started = time.perf_counter()
     root = data_root(root)
@@ -154,6 +154,11 @@ def _decode_one(source: Source, index: int, resolution: int, channels: int | Non
         return decode(source.read(index), resolution, channels)
     except UnreadableImageError as error:
         return error
+    except MemoryError:
+        # Not one image fewer: on a machine with more memory the same source would be another dataset.
+        raise IgnmError(
+            f"There is not enough memory to decode {source.names[index]}. Free some, or import on a larger machine."
+        ) from None
 
 
 def _cpus() -> int:

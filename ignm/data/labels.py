@@ -132,7 +132,7 @@ def _match(source: Source, records: list[Record]) -> tuple[dict[int, Record], tu
     unknown = []
     for line, cells in records:
         file = cells[0].replace("\\", "/").removeprefix("./")
-        candidates = lookup.get(file, [])
+        candidates = lookup.get(cells[0]) or lookup.get(file, [])
         if not candidates:
             unknown.append(cells[0])
             continue
@@ -150,12 +150,11 @@ def _match(source: Source, records: list[Record]) -> tuple[dict[int, Record], tu
 def _lookup(source: Source) -> dict[str, list[int]]:
     """Map every accepted spelling to the images it may mean; a full path beats a shorter spelling."""
     exact = {name: [index] for index, name in enumerate(source.names)}
-    if source.top:
-        exact |= {name.removeprefix(f"{source.top}/"): [index] for index, name in enumerate(source.names)}
+    below_top = {name.removeprefix(f"{source.top}/"): [index] for index, name in enumerate(source.names)}
     short: dict[str, list[int]] = {}
     for index, name in enumerate(source.names):
         short.setdefault(name.rpartition("/")[2], []).append(index)
-    return short | exact
+    return short | below_top | exact
 
 
 def _column(source: Source, position: int, name: str, matched: dict[int, Record]) -> Column:

@@ -4,7 +4,6 @@ import os
 import re
 import stat
 import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -68,16 +67,26 @@ def natural_key(name: str) -> tuple[str, str]:
 
 
 def _open_folder(root: Path) -> Source:
-    found = {_printable(name): name for name in _walk(root)}
+    found = _by_printable_name(root)
     names = _image_names(found, f"The folder {root}")
     top = _top_folder(names)
     labels = next((root / found[name] for name in _label_names(top) if name in found), None)
     try:
-        table = None if labels is None else labels.read_bytes()
-    except OSError as error:
-        _refuse(labels or root, error)
+        table = None if labels is None else _read_file(labels)
+    except UnreadableImageError as error:
+        raise IgnmError(f"{labels} cannot be read: {error}. Mend it, or take it away to do without labels.") from None
     files = [found[name] for name in names]
-    return Source(root.resolve().name, names, lambda index: _read_file(root / files[index]), table, top)
+    return Source(_printable(root.resolve().name), names, lambda index: _read_file(root / files[index]), table, top)
+
+
+def _by_printable_name(root: Path) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for file in _walk(root):
+        name = _printable(file)
+        if name in found:
+            raise IgnmError(f"{_printable(str(root))} holds two files that are both written {name!r}. Rename one.")
+        found[name] = file
+    return found
 
 
 def _walk(root: Path) -> Iterator[str]:
@@ -98,8 +107,8 @@ def _walk(root: Path) -> Iterator[str]:
 
 
 def _printable(name: str) -> str:
-    """Replace bytes that are not UTF-8, which no JSON file could hold."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    r"""Write bytes that are not UTF-8, which no JSON file could hold, as \xe9, so that two names stay two."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _read_file(file: Path) -> bytes:
@@ -149,7 +158,7 @@ def _list_archive(path: Path, archive: zipfile.ZipFile) -> Source:
     except UnreadableImageError as error:
         raise IgnmError(f"{path}: {LABELS_FILE} cannot be read: {error}. Pack the zip again.") from None
     entries = [found[name] for name in names]
-    return Source(path.name, names, lambda index: _read_entry(archive, entries[index]), table, top)
+    return Source(_printable(path.name), names, lambda index: _read_entry(archive, entries[index]), table, top)
 
 
 def _check_entry(path: Path, info: zipfile.ZipInfo) -> None:
@@ -172,7 +181,9 @@ def _read_entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     _check_size(info.file_size)
     try:
         return archive.read(info)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # every compression has its own
         raise UnreadableImageError(f"damaged in the zip: {error or type(error).__name__}") from None
 
 

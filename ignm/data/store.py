@@ -17,9 +17,11 @@ from ignm.data.cache import (
 from ignm.data.labels import Labels
 from ignm.data.writing import dataset_lock, storage_errors, write_dataset
 from ignm.errors import IgnmError
+from ignm.files import set_aside
 
 EMBEDDED = "embedded"
 EMBEDDED_COUNT = 10_000
+_SEED = 0
 _CHUNK = 500
 
 Progress = Callable[[int, int], None]
@@ -35,19 +37,31 @@ def open_dataset(name: str, resolution: int, root: Path | None = None, *, progre
     root = data_root(root)
     if name == EMBEDDED:
         return _open_embedded(resolution, root, progress)
+    path = root / name / str(resolution)
     try:
-        return read_dataset(root / name / str(resolution))
+        return read_dataset(path)
     except FileNotFoundError:
-        raise _missing(name, resolution, root) from None
+        if not set_aside(path):
+            raise _missing(name, resolution, root) from None
+    # Its overwriting was cut short, or is at this moment between two renames: the lock's holder puts that right.
+    with storage_errors(root), dataset_lock(root, name, resolution):
+        return read_dataset(path)
 
 
 def list_datasets(root: Path | None = None) -> dict[str, tuple[int, ...]]:
     """Return the resolutions of every dataset in the cache, by name, both in order."""
     found = {
-        folder.name: tuple(size for size in RESOLUTIONS if (folder / str(size) / "dataset.json").is_file())
+        folder.name: tuple(size for size in RESOLUTIONS if _is_dataset(folder / str(size)))
         for folder in sorted(data_root(root).glob("[a-z0-9]*"))
     }
     return {name: resolutions for name, resolutions in found.items() if resolutions}
+
+
+def _is_dataset(path: Path) -> bool:
+    try:
+        return (path / "dataset.json").is_file()
+    except OSError:  # a folder that this account may not enter
+        return False
 
 
 def _missing(name: str, resolution: int, root: Path) -> IgnmError:
@@ -65,7 +79,7 @@ def _missing(name: str, resolution: int, root: Path) -> IgnmError:
 def _open_embedded(resolution: int, root: Path, progress: Progress | None) -> Dataset:
     from ignm.data import faces  # drawing needs a lot that opening does not
 
-    source = f"embedded faces, version {faces.VERSION}, {EMBEDDED_COUNT} drawn"
+    source = f"embedded faces, version {faces.VERSION}, seed {_SEED}, {EMBEDDED_COUNT} drawn"
     current = _current(root, resolution, source)
     if current is not None:
         return current
@@ -88,7 +102,7 @@ def _draw(root: Path, resolution: int, source: str, progress: Progress | None) -
     classes, continuous = [], []
     with write_dataset(root, EMBEDDED, resolution, channels=3) as writer:
         for start in range(0, EMBEDDED_COUNT, _CHUNK):
-            drawn = faces.draw_faces(min(_CHUNK, EMBEDDED_COUNT - start), resolution, seed=0, start=start)
+            drawn = faces.draw_faces(min(_CHUNK, EMBEDDED_COUNT - start), resolution, seed=_SEED, start=start)
             writer.append(drawn.images)
             classes.append(np.stack([drawn.classes[name] for name in faces.CLASS_NAMES], axis=1))
             continuous.append(drawn.continuous)
@@ -100,5 +114,6 @@ def _draw(root: Path, resolution: int, source: str, progress: Progress | None) -
             np.concatenate(continuous).astype(np.float32),
             tuple(faces.CONTINUOUS_NAMES),
         )
-        writer.finish(labels, (), source)
+        # Pixels differ by 1/255 here and there between processors; the faces and their identity do not.
+        writer.finish(labels, (), source, recipe=source)
     return read_dataset(root / EMBEDDED / str(resolution))

@@ -19,7 +19,7 @@ from ignm.data.cache import Description, Skipped, check_arrays
 from ignm.data.decoding import RESIZE_METHOD
 from ignm.data.labels import Labels
 from ignm.errors import IgnmError
-from ignm.files import atomic_directory, write_json
+from ignm.files import atomic_directory, restore_directory, write_json
 
 _COPY_ROWS = 256
 
@@ -49,14 +49,21 @@ class DatasetWriter:
                 self._pixels = self._pixels.to_colour()
             self._pixels.append(image)
 
-    def finish(self, labels: Labels, skipped: Sequence[Skipped], source: str) -> Description:
-        """Write labels and description; `labels` has one row per appended image."""
-        digest = self._pixels.close()
+    def finish(self, labels: Labels, skipped: Sequence[Skipped], source: str, recipe: str | None = None) -> Description:
+        """Write labels and description; `labels` has one row per appended image.
+
+        The fingerprint is that of pixels and labels, or, with a `recipe` that says all that decides them, its own.
+        """
+        pixels = self._pixels.close()
         class_names = {name: list(names) for name, names in labels.class_names.items()}
         continuous_names = list(labels.continuous_names)
-        digest.update(json.dumps([self._pixels.shape, RESIZE_METHOD, class_names, continuous_names]).encode())
-        digest.update(labels.classes.astype("<i8").tobytes())
-        digest.update(labels.continuous.astype("<f4").tobytes())
+        if recipe is None:
+            digest = pixels
+            digest.update(json.dumps([self._pixels.shape, RESIZE_METHOD, class_names, continuous_names]).encode())
+            digest.update(labels.classes.astype("<i8").tobytes())
+            digest.update(labels.continuous.astype("<f4").tobytes())
+        else:
+            digest = hashlib.sha256(json.dumps([recipe, self._pixels.shape]).encode())
         description = Description(
             format=1,
             name=self._name,
@@ -146,7 +153,8 @@ def _save(path: Path, array: npt.NDArray[Any]) -> None:
 def dataset_lock(root: Path, name: str, resolution: int, timeout: float = -1) -> Iterator[None]:
     """Hold the right to write this dataset, waiting `timeout` seconds for it (-1: for ever).
 
-    Removes what a killed writer of the same dataset left behind. Raises IgnmError if another writer keeps the lock.
+    Brings back the dataset that a writer killed while replacing it had set aside, and removes what else such a writer
+    left behind. Raises IgnmError if another writer keeps the lock.
     """
     locks = root / ".locks"
     locks.mkdir(parents=True, exist_ok=True)
@@ -156,6 +164,7 @@ def dataset_lock(root: Path, name: str, resolution: int, timeout: float = -1) ->
     except Timeout:
         raise IgnmError(f"Another import of {name!r} at {resolution} is running. Wait until it has ended.") from None
     try:
+        restore_directory(root / name / str(resolution))
         for pattern in (f".{resolution}.*.partial", f".{resolution}.*.old"):
             for leftover in (root / name).glob(pattern):
                 shutil.rmtree(leftover, ignore_errors=True)

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -18,9 +20,9 @@ from ignm.files import atomic_file
 from ignm.metrics.extractors import Extractor
 from ignm.metrics.frechet import Moments, covariance_root
 
-FORMAT = 1
-SCALE_FLOOR = 1e-4
-"""Part of the mean variance added to each variance: keeps features that are constant on the reference finite."""
+FORMAT = 2
+"""Raised whenever a reference's content or the rule that scales its features changes: part of its identity."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,8 @@ def load_or_compute_reference(
 
     `count` images are drawn without replacement by a fixed draw (None: all). `fingerprint` identifies the dataset's
     content. The extractor is moved to `device`; the reference's tensors are on the CPU. Safe when many processes
-    start at once; a damaged file is computed anew. Raises IgnmError when there are too few images.
+    start at once; a damaged file is computed anew; a cache that cannot be written costs a warning and the computation
+    in each process. Raises IgnmError when there are too few images.
     """
     used = len(images) if count is None else count
     if not 2 <= used <= len(images):
@@ -77,12 +80,11 @@ def load_or_compute_reference(
     path = cache / f"{identity}.safetensors"
     reference = _load(path, identity)
     if reference is None:
-        cache.mkdir(parents=True, exist_ok=True)
-        with FileLock(cache / f"{identity}.lock"):
+        with _turn(cache / f"{identity}.lock"):
             reference = _load(path, identity)
             if reference is None:
                 reference = _compute(images, used, extractor.to(device), batch, identity)
-                _store(path, reference)
+                _keep(path, reference)
     return reference
 
 
@@ -106,7 +108,7 @@ def _compute(images: np.ndarray, count: int, extractor: Extractor, batch: int, i
     variance = covariance.diagonal()
     if float(variance.sum()) == 0:
         raise IgnmError(f"all {count} reference images have the same features; a reference needs images that differ")
-    scale = (variance + SCALE_FLOOR * variance.mean()).sqrt() if extractor.standardise else torch.ones_like(variance)
+    scale = extractor.scale(variance)
     root = covariance_root(covariance / torch.outer(scale, scale))
     return Reference(identity, extractor.metric, count, mean / scale, scale, root)
 
@@ -117,6 +119,27 @@ def _batches(images: np.ndarray, count: int, batch: int, device: torch.device) -
     for start in range(0, count, batch):
         part = torch.from_numpy(images[chosen[start : start + batch]])
         yield part.permute(0, 3, 1, 2).to(device)
+
+
+@contextmanager
+def _turn(lock: Path) -> Iterator[None]:
+    """Let one process at a time in; all of them where no lock can be made."""
+    with ExitStack() as stack:
+        try:
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(FileLock(lock))
+        except (OSError, NotImplementedError) as error:
+            _log.warning("%s cannot be locked: %s", lock, error)
+        yield
+
+
+def _keep(path: Path, reference: Reference) -> None:
+    try:
+        _store(path, reference)
+    except (OSError, SafetensorError) as error:
+        _log.warning(
+            "the reference %s cannot be kept in %s, and is computed anew each time: %s", path.stem, path.parent, error
+        )
 
 
 def _store(path: Path, reference: Reference) -> None:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ignm.errors import IgnmError
 from ignm.files import write_text
 
 
@@ -49,4 +50,7 @@ def read_measurements(path: Path) -> list[dict[str, Any]]:
     """Read the measurements of a trial as plain mappings; none if there are none yet."""
     if not path.exists():
         return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
+    try:
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
+    except (OSError, ValueError) as error:
+        raise IgnmError(f"{path}: cannot be read: {error}") from None

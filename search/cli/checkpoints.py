@@ -83,7 +83,7 @@ def _generator(path: Path) -> tuple[Any, Any]:
     device = default_device()
     if (path / "generator.safetensors").exists():
         config = load_config(path / "config.yaml")
-        channels = read_json(path / "evidence.json")["channels"]
+        channels = read_json(path / "evidence.json", "channels")["channels"]
         return load_generator_file(path / "generator.safetensors", config, channels, device), config
     checkpoint = open_checkpoint(path)
     return load_generator(checkpoint, device), checkpoint.config

@@ -96,7 +96,7 @@ def best(
     path = opened.best / "evidence.json"
     if not path.exists():
         raise IgnmError(f"{opened.path}: no winner yet; `ignm run` its study to the end of the confirm stage")
-    evidence = read_json(path)
+    evidence = read_json(path, "parameters", "seeds", "mean", "sd", "metric", "kimg", "baseline", "name", "config_id")
     if as_json:
         typer.echo(json.dumps(evidence, indent=2))
         return

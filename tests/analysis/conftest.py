@@ -176,7 +176,7 @@ def _evidence(maker: StudyMaker) -> dict[str, Any]:
             axis["path"]: None if pd.isna(best.iloc[0][axis["path"]]) else _native(best.iloc[0][axis["path"]])
             for axis in AXES
         },
-        "baseline": {"config_id": BASELINE, "name": "DCGAN", "qualities": list(base), "mean": float(base.mean())},
+        "baseline": {"config_id": BASELINE, "name": "dcgan", "qualities": list(base), "mean": float(base.mean())},
     }  # fmt: skip
 
 

@@ -1,9 +1,6 @@
-import math
-
-import numpy as np
 import pytest
 
-from analysis.findings import difference_interval, find
+from analysis.findings import find
 from analysis.leaderboard import leaderboard
 from analysis.results import load_study, summarise_trials
 
@@ -21,7 +18,7 @@ def confirm(maker, config, qualities, kimg=120.0, seeds=(11, 12, 13, 14), **chan
 
 
 def baseline(config="base", **changed):
-    return {"config_id": "aaa", "baseline": {"config_id": config, "name": "DCGAN", "qualities": [18.0, 17.0]} | changed}
+    return {"config_id": "aaa", "baseline": {"config_id": config, "name": "dcgan", "qualities": [18.0, 17.0]} | changed}
 
 
 def test_headline_states_mean_spread_seeds_length_and_improvement(maker):
@@ -31,61 +28,149 @@ def test_headline_states_mean_spread_seeds_length_and_improvement(maker):
     finding = finding_of(maker, baseline())
     assert finding.support == "confirmed"
     assert finding.headline == (
-        "Best configuration: aaa — fd_tiny 12.3 ± 0.4 (2 fresh seeds, 120 kimg), 31% below the DCGAN baseline (17.8)"
+        "Best configuration: aaa — fd_tiny 12.3 ± 0.4 (2 fresh seeds, 120 kimg), 31% below the dcgan baseline (17.8), "
+        "within seed noise"
     )
     assert any("winner's curse" in text for text in finding.caveats)
     assert any("Only 2 seeds" in text for text in finding.caveats)
-
-
-def test_interval_is_welchs():
-    one, other = [12.0, 12.6, 12.1], [18.0, 17.6]
-    se = [np.var(values, ddof=1) / len(values) for values in (one, other)]
-    freedom = sum(se) ** 2 / (se[0] ** 2 / 2 + se[1] ** 2 / 1)
-    low, high = difference_interval(one, other)
-    middle = np.mean(one) - np.mean(other)
-    assert (low + high) / 2 == pytest.approx(middle)
-    # Student's t at 97.5 %, found by integrating its density: independent of the routine under test.
-    half = (high - low) / 2 / math.sqrt(sum(se))
-    x = np.linspace(-half, half, 400_001)
-    density = (1 + x**2 / freedom) ** (-(freedom + 1) / 2)
-    density *= math.gamma((freedom + 1) / 2) / math.sqrt(freedom * math.pi) / math.gamma(freedom / 2)
-    assert np.trapezoid(density, x) == pytest.approx(0.95, abs=1e-6)
-
-
-@pytest.mark.parametrize(("one", "other"), [([1.0], [2.0, 3.0]), ([1.0, 1.0], [2.0, 2.0]), ([], [])])
-def test_no_interval_without_spread(one, other):
-    assert difference_interval(one, other) is None
 
 
 def test_a_difference_inside_the_seed_noise_is_called_that(maker):
     confirm(maker, "aaa", [12.0, 16.0])
     confirm(maker, "base", [13.0, 16.0])
     finding = finding_of(maker, baseline())
-    assert finding.headline.endswith("3% below the DCGAN baseline (14.5), within seed noise")
+    assert finding.headline.endswith("3% below the dcgan baseline (14.5), within seed noise")
 
 
 @pytest.mark.parametrize(
-    "told", [{"kimg": 40}, {"metric": "fd_other"}, {"reference_id": "elsewhere"}, {"qualities": []}]
+    ("changed", "said"),
+    [
+        ({"kimg": 40.0}, "it was measured at 40 kimg, the best at 120 kimg"),
+        ({"metric": "fd_other"}, "another metric or against another reference"),
+        ({"reference_id": "elsewhere"}, "another metric or against another reference"),
+        ({"status": "running"}, "none of its confirm runs has come to its end"),
+    ],
 )
-def test_no_percentage_against_a_baseline_that_is_not_comparable(maker, told):
+def test_no_percentage_against_a_baseline_that_is_not_comparable(maker, changed, said):
     confirm(maker, "aaa", [12.0, 12.6])
-    finding = finding_of(maker, baseline("absent", **told))
+    confirm(maker, "base", [18.0, 17.6], **changed)
+    finding = finding_of(maker, baseline())
     assert "%" not in finding.headline
-    assert any("Not compared with the DCGAN baseline" in text for text in finding.caveats)
+    assert any("Not compared with the dcgan baseline" in text and said in text for text in finding.caveats)
 
 
-def test_a_baseline_measured_only_at_search_length_is_not_compared(maker):
+@pytest.mark.parametrize("evidence", [baseline(), None])
+def test_a_baseline_measured_only_in_the_search_is_not_compared(maker, evidence):
     maker.trial("s-base", "base", [30.0], kimg=40)
     confirm(maker, "aaa", [12.0, 12.6])
-    assert "%" not in finding_of(maker, baseline()).headline
+    finding = finding_of(maker, evidence)
+    assert "%" not in finding.headline
+    assert any("No baseline was run on fresh seeds" in text for text in finding.caveats)
 
 
-def test_the_baseline_itself_may_win(maker):
+def test_a_baseline_whose_fresh_seeds_all_diverged_is_not_replaced_by_its_search_trial(maker):
+    maker.trial("s-base", "base", [30.0], kimg=120)
+    confirm(maker, "aaa", [12.0, 12.6])
+    confirm(maker, "base", [400.0, 500.0], status="diverged")
+    finding = finding_of(maker, baseline())
+    assert finding.headline.endswith("(2 fresh seeds, 120 kimg)")
+    assert "Not compared with the dcgan baseline: all its confirm seeds were lost." in finding.caveats
+
+
+def test_seeds_that_the_baseline_lost_are_said(maker):
+    confirm(maker, "aaa", [12.0, 12.6, 12.2])
+    confirm(maker, "base", [18.0, 17.6])
+    confirm(maker, "base", [400.0], seeds=(13,), status="diverged")
+    finding = finding_of(maker, baseline())
+    assert (
+        "1 further seed of the dcgan baseline diverged, ran out of memory or failed; its mean omits it."
+        in finding.caveats
+    )
+    assert any("Welch, 3 seeds against 2" in text for text in finding.details)
+
+
+def asked(**changed):
+    return {"question": {"preset": "dcgan"}} | changed
+
+
+@pytest.mark.parametrize("evidence", [None, {"config_id": "aaa", "baseline": None}, {"baseline_config_id": "base"}])
+def test_a_preset_among_the_candidates_is_the_baseline(maker, evidence):
+    confirm(maker, "aaa", [12.0, 12.1, 12.2])
+    confirm(maker, "base", [18.0, 17.9, 18.2])
+    known = {} if evidence and "baseline_config_id" in evidence else {"base_config_id": "base"}
+    finding = finding_of(maker, evidence, asked(**known))
+    assert finding.headline.endswith("33% below the dcgan baseline (18.0)")
+    assert not any("No baseline" in text for text in finding.caveats)
+
+
+def test_study_yaml_knows_the_baseline_better_than_the_evidence(maker):
+    confirm(maker, "aaa", [12.0, 12.1, 12.2])
+    confirm(maker, "base", [18.0, 17.9, 18.2])
+    told = {"baseline": {"config_id": "aaa", "name": "search-0003-aaa"}}
+    assert "below the dcgan baseline (18.0)" in finding_of(maker, told, asked(base_config_id="base")).headline
+
+
+def test_a_winning_preset_is_said_plainly(maker):
     confirm(maker, "base", [12.0, 12.6])
     confirm(maker, "aaa", [13.0, 13.6])
-    finding = finding_of(maker, baseline())
-    assert finding.headline.endswith("the DCGAN baseline itself")
+    finding = finding_of(maker, {"config_id": "aaa"}, asked(base_config_id="base"))
+    assert finding.headline.endswith("the dcgan preset itself; nothing searched beat it")
+    assert finding.details[0] == "Of the configurations that were run again on fresh seeds, the preset was the best."
     assert any("best/ holds configuration aaa" in text for text in finding.caveats)
+
+
+def test_a_preset_that_leads_while_others_run_has_not_won(maker):
+    confirm(maker, "base", [12.0])
+    confirm(maker, "aaa", [13.0], status="running")
+    finding = finding_of(maker, None, asked(base_config_id="base"))
+    assert finding.headline.endswith("nothing searched has beaten it so far")
+
+
+def test_an_improvement_from_one_seed_is_qualified(maker):
+    confirm(maker, "aaa", [12.0])
+    confirm(maker, "base", [18.0])
+    assert finding_of(maker, baseline()).headline.endswith(
+        "12.0 (1 fresh seed, 120 kimg), 33% below the dcgan baseline (18.0), from too few seeds to tell"
+    )
+
+
+def test_a_configuration_with_one_finished_seed_does_not_lead_those_with_three(maker):
+    confirm(maker, "aaa", [11.9])
+    confirm(maker, "aaa", [30.0, 30.0], seeds=(12, 13), status="running", kimg=40)
+    confirm(maker, "bbb", [12.0, 12.1, 12.2])
+    finding = finding_of(maker)
+    assert finding.config_id == "bbb"
+    assert any(text.startswith("aaa has a lower mean (11.9), but lost seeds or has not") for text in finding.caveats)
+
+
+def test_the_baseline_is_compared_once_and_is_no_candidate(maker):
+    confirm(maker, "aaa", [12.0, 12.6])
+    confirm(maker, "base", [18.0, 17.6])
+    finding = finding_of(maker, baseline())
+    assert len(finding.details) == 1
+    assert not any("optimism" in text for text in finding.caveats)
+
+
+def test_candidates_are_counted_without_the_baseline(maker):
+    confirm(maker, "aaa", [12.0, 12.6])
+    confirm(maker, "base", [13.0, 13.6])
+    confirm(maker, "bbb", [18.0, 17.6])
+    finding = finding_of(maker, baseline())
+    assert "the next configuration, bbb" in finding.details[1]
+    assert any("first of 2 confirmed configurations" in text for text in finding.caveats)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "said"),
+    [(4.0, "The search's time limit ended it after 6 of 8 trials."), (None, "The search ended after 6 of 8 trials.")],
+)
+def test_a_search_that_was_confirmed_is_not_unfinished(maker, minutes, said):
+    for number in range(6):
+        maker.trial(f"s{number}", f"c{number}", [20.0 + number])
+    confirm(maker, "c0", [12.0, 12.6])
+    caveats = finding_of(maker, None, asked(question={"budget": {"trials": 8, "minutes": minutes}})).caveats
+    assert said in caveats
+    assert not any("Unfinished" in text for text in caveats)
 
 
 def test_seeds_used_in_the_search_are_not_called_fresh(maker):

@@ -74,6 +74,30 @@ def test_a_configuration_that_lost_a_seed_ranks_after_those_that_lost_none(maker
     assert display_table(study, board)["Status"].tolist() == ["completed", "completed, 1 seed lost", "diverged"]
 
 
+def test_missing_seeds_rank_after_all_that_are_there(maker):
+    for config, qualities in {
+        "aaa": [11.9],
+        "bbb": [12.0, 12.1, 12.2],
+        "ccc": [12.3, 12.3, 12.3],
+        "ddd": [1, 1],
+    }.items():
+        for seed, quality in enumerate(qualities):
+            maker.trial(f"{config}-{seed}", config, [quality], stage="confirm", seed=seed)
+    maker.trial("aaa-1", "aaa", [40.0], stage="confirm", seed=1, status="running", kimg=8)
+    maker.trial("ddd-2", "ddd", [40.0], stage="confirm", seed=2, status="diverged", kimg=8)
+    _, board = board_of(maker)
+    confirmed = board[board["section"] == "confirmed"]
+    assert confirmed["config_id"].tolist() == ["bbb", "ccc", "aaa", "ddd"]
+
+
+def test_a_configuration_that_the_search_tried_twice_has_no_precedence(maker):
+    maker.trial("s0", "aaa", [20.0])
+    maker.trial("s1", "aaa", [20.0], seed=1)
+    maker.trial("s2", "bbb", [15.0])
+    _, board = board_of(maker)
+    assert board["config_id"].tolist() == ["bbb", "aaa"]
+
+
 @pytest.mark.parametrize(
     ("text", "escaped"),
     [

@@ -75,7 +75,7 @@ def test_golden_facts(page, plausible):
     below = 1 - final["mean"].min() / final.loc["dc9a11", "mean"]
     headline = (
         f"Best configuration: {best} — fd_tiny {final['mean'].min():.1f} ± {final.loc[best, 'std']:.1f} "
-        f"(2 fresh seeds, 120 kimg), {below:.0%} below the DCGAN baseline ({final.loc['dc9a11', 'mean']:.1f})"
+        f"(2 fresh seeds, 120 kimg), {below:.0%} below the dcgan baseline ({final.loc['dc9a11', 'mean']:.1f})"
     )
     assert headline in page.text["finding"]
     assert "winner's curse" in page.text["finding"]

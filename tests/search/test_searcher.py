@@ -7,8 +7,10 @@ import pytest
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
+from ignm.errors import IgnmError
 from ignm.files import write_json
 from search.folder import Status, StudyFolder
+from search.results import collect
 from search.searcher import StudySearch, open_optuna
 
 
@@ -237,6 +239,24 @@ def test_the_first_end_written_down_stands(folder, question):
     trial.end(Status.DIVERGED, "first")
     trial.end(Status.PRUNED, "second")
     assert (trial.status(), trial.reason()) == (Status.DIVERGED, "first")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("status.json", '{"sta', "status.json: cannot be read"),
+        ("status.json", '{"status": "sleeping"}', "unknown status 'sleeping'"),
+        ("status.json", "[]", "damaged, or of another version"),
+        ("label.json", "{}", "expected an object with number"),
+        ("measurements.jsonl", '{"kimg": 1', "measurements.jsonl: cannot be read"),
+        ("trial.json", '{"config": 3}', "trial.json: not valid"),
+    ],
+)
+def test_damaged_trial_files_are_named(folder, question, name, text, expected):
+    trial = folder.trial(begin(opened(folder, question)))
+    (trial.path / name).write_text(text)
+    with pytest.raises(IgnmError, match=expected):
+        collect(folder)
 
 
 def test_progress_of_a_torn_file_is_no_progress(folder, question):

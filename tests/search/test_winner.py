@@ -27,6 +27,7 @@ def planned(tmp_path, question, dataset):
     folder = StudyFolder(tmp_path / "small")
     configs = [question.base(), override(question.base(), {"generator.width": 16})]
     plan = {
+        "asked_kimg": 2.0,
         "kimg": 2.0,
         "seeds": [1000, 1001],
         "candidates": [

@@ -37,7 +37,8 @@ def draw_faces(count: int, resolution: int, *, seed: int = 0, start: int = 0) ->
     """Draw faces start..start+count-1 of population `seed`, each the same whatever is drawn beside it.
 
     `classes` follow `CLASS_NAMES`; the columns of `continuous` are `CONTINUOUS_NAMES` in the units that
-    `FaceParameters` gives. `resolution` is 16 to 256 pixels; the same face keeps its looks at all of them.
+    `FaceParameters` gives. `resolution` is 16 to 256 pixels; the same face keeps its looks at all of them. Pixels are
+    the same at every call on one processor; another kind may round a few of a million to the neighbouring value.
 
     Raises IgnmError for a count, seed or start below 0 and a resolution out of range.
     """

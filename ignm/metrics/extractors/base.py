@@ -9,8 +9,8 @@ from torch import Tensor, nn
 class Extractor(nn.Module):
     """Maps uint8 images to features in which the Frechet distance is taken; always in eval mode, never trained.
 
-    A subclass sets the class attributes and implements `features`. Raise `version` whenever its numbers change: it is
-    part of a reference's identity, so old cached statistics are then left alone instead of compared with.
+    A subclass sets the class attributes and implements `features`. Raise `version` whenever its numbers or floors
+    change: it is part of a reference's identity, so old cached statistics are then left alone instead of compared with.
     """
 
     name: ClassVar[str]
@@ -22,8 +22,9 @@ class Extractor(nn.Module):
     version: ClassVar[int] = 1
     resize: ClassVar[str] = "none"
     """How images are brought to the extractor's own size, in words; part of a reference's identity."""
-    standardise: ClassVar[bool] = False
-    """Whether features are divided by their standard deviation over the reference images before anything else."""
+    floors: ClassVar[tuple[tuple[int, float], ...]] = ()
+    """Least standard deviations by which features are divided: (features, floor in their own unit) group by group, for
+    all `dim` of them; empty: features are left as they are."""
 
     def forward(self, images: Tensor) -> Tensor:
         """Features (N, dim), float32, of uint8 images (N, C, H, W) with 0..255 and C 1 or 3; ValueError on others."""
@@ -36,6 +37,17 @@ class Extractor(nn.Module):
     def features(self, images: Tensor) -> Tensor:
         """Features (N, dim) of checked images; called without gradients and autocast."""
         raise NotImplementedError
+
+    def scale(self, variance: Tensor) -> Tensor:
+        """What features are divided by (D,), given their variance over the reference images (D,).
+
+        Their standard deviation, but not less than their group's floor: a feature that hardly varies among real images
+        would else decide the distance by differences that nobody sees.
+        """
+        if not self.floors:
+            return torch.ones_like(variance)
+        floor = torch.cat([variance.new_full((count,), least) for count, least in self.floors])
+        return torch.maximum(variance.sqrt(), floor)
 
     def train(self, mode: bool = True) -> "Extractor":
         """Stay in eval mode whatever is asked: a metric with live batch statistics is a wrong metric."""

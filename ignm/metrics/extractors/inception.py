@@ -3,8 +3,10 @@
 import hashlib
 import os
 import shutil
+import stat
 import urllib.request
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -12,6 +14,7 @@ import torch.nn.functional as F
 from filelock import FileLock
 from torch import Tensor
 
+from ignm.data.cache import ignm_home
 from ignm.errors import IgnmError
 from ignm.files import atomic_file
 from ignm.metrics.extractors.base import Extractor
@@ -60,10 +63,15 @@ def build_inception() -> Inception:
 
 
 def find_weights() -> Path | None:
-    """Path of weights already on this machine, hash checked; IgnmError if the file there is missing or another one."""
+    """Path of weights already on this machine, hash checked; None if there are none.
+
+    Raises IgnmError if the file is named and missing, may not be read, or is another one.
+    """
     named = os.environ.get("IGNM_INCEPTION")
-    path = Path(named).expanduser() if named else _home_weights()
-    if not path.is_file():
+    path = _home_weights() if not named else Path(named)
+    with suppress(RuntimeError):  # ~name of nobody: then it is no file
+        path = path.expanduser()
+    if not _is_file(path):
         if named:
             raise IgnmError(f"IGNM_INCEPTION names {path}, which is no file; set it to a copy of {FILE} or unset it")
         return None
@@ -71,12 +79,32 @@ def find_weights() -> Path | None:
 
 
 def _home_weights() -> Path:
-    return Path(os.environ.get("IGNM_HOME") or "~/.ignm").expanduser() / "weights" / FILE
+    return ignm_home() / "weights" / FILE
+
+
+def _is_file(path: Path) -> bool:
+    # Not Path.is_file: "may not be looked at" must not read as "absent", which would quietly be another metric.
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: OSError) -> IgnmError:
+    return IgnmError(
+        f"the Inception weights {path} cannot be read: {error.strerror or error}; check the permissions, or set "
+        f"IGNM_HOME to another folder, or IGNM_INCEPTION to a copy of {FILE}"
+    )
 
 
 def _checked(path: Path, named_as: object) -> Path:
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise _unreadable(path, error) from None
     if found != SHA256:
         raise IgnmError(
             f"{named_as} is not the Inception network of clean-fid: its SHA-256 is {found}, it must be {SHA256}; "

@@ -17,6 +17,12 @@ CPU_BATCH = 32
 """Images whose planes stay in a core's cache: twice the speed of 256 at once."""
 FLOOR = 0.01
 """Added to moduli (images in 0..1) before the logarithm: about the amplitude at which texture becomes visible."""
+TINT = 8 / 255
+"""Change of a thumbnail (images in 0..1) that is about to become visible."""
+TEXTURE = 0.05
+"""Relative change of a modulus, in log units, that is about to become visible."""
+CHROMA_DETAIL = 0.15
+"""The same of chroma detail, which the eye sees less of."""
 
 
 class Scatter(Extractor):
@@ -26,7 +32,8 @@ class Scatter(Extractor):
     averaged on a 2x2 grid (64); second-order moduli, 6 octave pairs x 16 orientation pairs, averaged (96); chroma
     detail, 4 octaves x 2 planes (8). Moduli are log-compressed. Octaves count from the finest, so a missing or an
     excess high frequency is seen at any resolution; the thumbnails hold what is coarser. Each feature is scaled by its
-    standard deviation over the reference, so that no loud feature decides the number. Images need a side of 16 or more.
+    standard deviation over the reference, so that no loud feature decides the number, but one that hardly varies (the
+    chroma of grey faces) by what could be seen, so that no invisible tint does. Images need a side of 16 or more.
 
     Source: Mallat 2012, "Group invariant scattering"; filters as in Bruna & Mallat 2013, section 2. Chosen by
     measurement: benchmarks/extractor_evidence.py.
@@ -35,7 +42,7 @@ class Scatter(Extractor):
     name = "scatter"
     metric = "fd_scatter"
     dim = 264
-    standardise = True
+    floors = ((64, TINT), (32, TINT), (160, TEXTURE), (8, CHROMA_DETAIL))
 
     filters: Tensor
 

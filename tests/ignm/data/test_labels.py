@@ -94,6 +94,17 @@ def test_a_path_beats_a_base_name():
     np.testing.assert_array_equal(labels.classes, [[1], [0]])
 
 
+def test_a_path_within_the_source_beats_a_path_within_its_top_folder():
+    names = ("faces/a.png", "faces/faces/a.png")
+    labels = table("file,kind\nfaces/a.png,shallow\nfaces/faces/a.png,deep\n", names).encode(range(2))
+    assert [labels.class_names["kind"][code] for code in labels.classes[:, 0]] == ["shallow", "deep"]
+
+
+def test_a_backslash_may_be_part_of_a_name():
+    labels = table("file,kind\ncaf\\xe9.png,x\n", ("caf\\xe9.png", "b.png")).encode(range(2))
+    np.testing.assert_array_equal(labels.classes, [[0], [-1]])
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

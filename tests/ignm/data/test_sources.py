@@ -1,9 +1,12 @@
 """Listing and reading folders and zips, and every way in which they can be wrong."""
 
+import errno
 import os
 import stat
 import tempfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ from ignm.data import sources
 from ignm.data.sources import UnreadableImageError, natural_key, open_source
 from ignm.errors import IgnmError
 
+NOBODY = 65534
 CONTENT = b"only listing and reading are tested here, so any bytes will do"
 
 
@@ -91,9 +95,15 @@ def test_links_to_files_and_folders_are_followed_but_never_in_circles(tmp_path):
 def test_a_name_that_is_not_utf8_can_be_read_and_written_down(tmp_path):
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.png")).write_bytes(CONTENT)
     with open_source(tmp_path) as source:
-        assert source.names == ("caf\ufffd.png",)
+        assert source.names == ("caf\\xe9.png",)
         assert source.names[0].encode("utf-8")
         assert source.read(0) == CONTENT
+
+
+def test_two_files_that_would_be_written_alike_are_refused(tmp_path):
+    for name in (b"caf\xe9.png", b"caf\\xe9.png"):
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_bytes(CONTENT)
+    assert "two files that are both written 'caf\\\\xe9.png'" in refusal(tmp_path)
 
 
 def test_a_dead_link_a_pipe_and_a_giant_are_unreadable_images_not_failures(tmp_path, monkeypatch):
@@ -146,19 +156,34 @@ def test_source_without_images_says_how_many_files_and_what_is_accepted(tmp_path
     assert "0 files" in refusal(tmp_path / "empty")
 
 
+@contextmanager
+def without_privileges() -> Iterator[None]:
+    """Act as nobody where the tests run as root, who may read every folder."""
+    user = os.geteuid()
+    try:
+        if user == 0:
+            os.seteuid(NOBODY)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        pytest.skip(f"root, in a container that has no user {NOBODY}")
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
 @pytest.mark.parametrize("hidden", ["", "sub"])
 def test_folder_without_permission(hidden):
-    with tempfile.TemporaryDirectory() as name:
+    # Not in TMPDIR, which may be a folder that nobody else can enter.
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
         folder = fill(Path(name), "a.png", "sub/b.png")
         folder.chmod(0o755)
         (folder / hidden).chmod(0)
-        user = os.geteuid()
-        if user == 0:
-            os.seteuid(65534)  # root may read every folder, nobody may not
         try:
-            message = refusal(folder)
+            with without_privileges():
+                message = refusal(folder)
         finally:
-            os.seteuid(user)
             folder.chmod(0o700)
             (folder / "sub").chmod(0o700)
     assert f"{folder / hidden} cannot be read: Permission denied" in message
@@ -228,3 +253,18 @@ def test_damaged_labels_in_a_zip_are_an_error(tmp_path):
     data[30 + len("labels.csv") + 10] ^= 0xFF
     packed.write_bytes(data)
     assert "labels.csv cannot be read" in refusal(packed)
+
+
+@pytest.mark.timeout(20)
+def test_labels_that_are_a_pipe_a_giant_or_a_dead_link_are_an_error(tmp_path, monkeypatch):
+    fill(tmp_path, "a.png")
+    labels = tmp_path / "labels.csv"
+    os.mkfifo(labels)
+    assert f"{labels} cannot be read: not a regular file" in refusal(tmp_path)
+    labels.unlink()
+    labels.symlink_to(tmp_path / "nowhere")
+    assert f"{labels} cannot be read: no such file" in refusal(tmp_path)
+    labels.unlink()
+    labels.write_bytes(bytes(11))
+    monkeypatch.setattr(sources, "MAX_BYTES", 10)
+    assert f"{labels} cannot be read: larger than" in refusal(tmp_path)

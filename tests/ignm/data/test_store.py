@@ -1,18 +1,13 @@
-"""The cache on disk: opening, listing, damage, the embedded faces."""
+"""The cache on disk: opening, listing, damage."""
 
 import json
 import pickle
-import shutil
-import sys
-import types
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-import ignm.data
-from ignm.data import store
-from ignm.data.cache import Skipped, data_root
+from ignm.data.cache import Skipped, data_root, ignm_home
 from ignm.data.labels import Labels
 from ignm.data.store import list_datasets, open_dataset
 from ignm.data.writing import write_dataset
@@ -199,81 +194,52 @@ def test_a_damaged_cache_says_to_import_again(tmp_path, file, damage):
     assert "\n" not in str(caught.value)
 
 
-# --- the embedded faces, drawn by a stand-in so that only the caching is tested
+@pytest.mark.parametrize("file", ["images.npy", "classes.npy", "continuous.npy"])
+def test_flipped_bits_of_a_header_are_a_message_or_harmless(tmp_path, file):
+    write(tmp_path)
+    path = tmp_path / "faces" / "16" / file
+    good = path.read_bytes()
+    for place in range(128):
+        for bit in (0, 3, 6):
+            path.write_bytes(good[:place] + bytes([good[place] ^ 1 << bit]) + good[place + 1 :])
+            try:
+                dataset = open_dataset("faces", 16, tmp_path)
+            except IgnmError as error:
+                assert "Import it again" in str(error)  # noqa: PT017
+            else:
+                np.testing.assert_array_equal(dataset.images, PIXELS)
+                np.testing.assert_array_equal(dataset.classes, LABELS.classes)
+                np.testing.assert_array_equal(dataset.continuous, LABELS.continuous)
 
 
-@pytest.fixture
-def faces(monkeypatch):
-    module = types.ModuleType("ignm.data.faces")
-    module.VERSION, module.CLASS_NAMES, module.CONTINUOUS_NAMES = 1, {"hair": ("dark", "fair")}, ("yaw", "light")
-    module.drawn = []
-
-    def draw_faces(count, resolution, *, seed=0, start=0):
-        module.drawn.append((count, resolution, seed, start))
-        rng = np.random.default_rng([seed, start, module.VERSION])
-        return types.SimpleNamespace(
-            images=rng.integers(0, 256, (count, resolution, resolution, 3), dtype=np.uint8),
-            classes={"hair": rng.integers(0, 2, count)},
-            continuous=rng.random((count, 2), dtype=np.float32),
-        )
-
-    module.draw_faces = draw_faces
-    monkeypatch.setitem(sys.modules, "ignm.data.faces", module)
-    monkeypatch.setattr(ignm.data, "faces", module, raising=False)
-    monkeypatch.setattr(store, "EMBEDDED_COUNT", 1200)
-    return module
+def test_a_home_that_may_not_be_looked_at_is_one_message(tmp_path):
+    # A path that the system refuses to look at, also for root.
+    with pytest.raises(IgnmError, match=r"cannot be opened: File name too long\. Check its permissions"):
+        open_dataset("faces", 16, tmp_path / ("x" * 300))
 
 
-def test_embedded_faces_are_drawn_once_in_chunks(tmp_path, faces):
-    seen = []
-    dataset = open_dataset("embedded", 16, tmp_path, progress=lambda done, total: seen.append((done, total)))
-    assert faces.drawn == [(500, 16, 0, 0), (500, 16, 0, 500), (200, 16, 0, 1000)]
-    assert seen == [(500, 1200), (1000, 1200), (1200, 1200)]
-    assert dataset.images.shape == (1200, 16, 16, 3)
-    assert dataset.class_names == faces.CLASS_NAMES
-    assert dataset.continuous_names == ("yaw", "light")
-    second = faces.draw_faces(500, 16, start=500)
-    np.testing.assert_array_equal(dataset.images[500:1000], second.images)
-    np.testing.assert_array_equal(dataset.classes[500:1000, 0], second.classes["hair"])
-    np.testing.assert_array_equal(dataset.continuous[500:1000], second.continuous)
-    faces.drawn.clear()
-    assert open_dataset("embedded", 16, tmp_path).fingerprint == dataset.fingerprint
-    assert faces.drawn == []
-    assert list_datasets(tmp_path) == {"embedded": (16,)}
+def test_a_dataset_that_may_not_be_entered_is_not_listed(tmp_path, monkeypatch):
+    write(tmp_path, "mine")
+    write(tmp_path, "theirs")
+    looks = Path.is_file
+
+    def refusing(self):
+        if self.parent.parent.name == "theirs":
+            raise PermissionError(13, "Permission denied", str(self))
+        return looks(self)
+
+    monkeypatch.setattr(Path, "is_file", refusing)
+    assert list_datasets(tmp_path) == {"mine": (16,)}
 
 
-def test_embedded_faces_are_drawn_again_when_version_count_or_files_changed(tmp_path, faces, monkeypatch):
-    first = open_dataset("embedded", 16, tmp_path).fingerprint
-    faces.VERSION = 2
-    second = open_dataset("embedded", 16, tmp_path).fingerprint
-    assert second != first
-    monkeypatch.setattr(store, "EMBEDDED_COUNT", 100)
-    assert len(open_dataset("embedded", 16, tmp_path)) == 100
-    faces.drawn.clear()
-    cut(tmp_path / "embedded" / "16" / "images.npy")
-    assert len(open_dataset("embedded", 16, tmp_path)) == 100
-    assert faces.drawn == [(100, 16, 0, 0)]
+def test_without_a_home_folder_the_message_says_what_to_set(monkeypatch):
+    monkeypatch.delenv("IGNM_HOME", raising=False)
+    monkeypatch.setattr(Path, "expanduser", no_home)
+    with pytest.raises(IgnmError, match="Set IGNM_HOME"):
+        ignm_home()
+    with pytest.raises(IgnmError, match="Set IGNM_HOME"):
+        data_root()
 
 
-def test_an_interrupted_draw_leaves_nothing(tmp_path, faces):
-    def interrupt(done, total):
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        open_dataset("embedded", 16, tmp_path, progress=interrupt)
-    assert [path.name for path in tmp_path.iterdir()] == [".locks"]
-    assert len(open_dataset("embedded", 16, tmp_path)) == 1200
-
-
-def test_a_folder_that_may_not_be_written_is_one_message(tmp_path, faces):
-    (tmp_path / "file").touch()
-    with pytest.raises(IgnmError, match="Cannot write under"):
-        open_dataset("embedded", 16, tmp_path / "file" / "data")
-
-
-def test_faces_that_others_drew_need_no_writing(tmp_path, faces, monkeypatch):
-    shared = tmp_path / "shared"
-    fingerprint = open_dataset("embedded", 16, shared).fingerprint
-    shutil.rmtree(shared / ".locks")
-    monkeypatch.setattr(store, "dataset_lock", lambda *_: pytest.fail("tried to write"))
-    assert open_dataset("embedded", 16, shared).fingerprint == fingerprint
+def no_home(path):
+    raise RuntimeError("Could not determine home directory.")

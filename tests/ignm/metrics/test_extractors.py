@@ -1,4 +1,5 @@
 import hashlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -97,6 +98,14 @@ def test_scatter_gives_its_dim_at_every_resolution(side):
     torch.testing.assert_close(extractor(images(side=side)[1:2]), features[1:2])
 
 
+def test_every_feature_of_scatter_has_a_floor():
+    scatter = build_extractor("scatter")
+    floor = scatter.scale(torch.zeros(scatter.dim, dtype=torch.float64))
+    assert (floor > 0).all()
+    variance = torch.full((scatter.dim,), 0.25, dtype=torch.float64)
+    assert torch.equal(scatter.scale(variance), variance.sqrt())
+
+
 def test_scatter_is_finite_and_constant_on_flat_images():
     features = build_extractor("scatter")(torch.stack([torch.full((3, 32, 32), v) for v in (0, 100, 255)]).byte())
     torch.testing.assert_close(features[:, :64], torch.tensor([0, 100 / 255, 1]).view(3, 1).expand(3, 64))
@@ -168,3 +177,37 @@ def test_a_download_is_hash_checked_and_whole_or_absent(home, weights, monkeypat
     weights.write_bytes(good)
     assert build_extractor("inception")(images()).shape == (4, 3)
     assert (home / "weights" / inception.FILE).read_bytes() == good
+
+
+def test_without_a_home_folder_the_message_says_what_to_set(monkeypatch):
+    def no_home(path):
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("IGNM_HOME", raising=False)
+    monkeypatch.delenv("IGNM_INCEPTION", raising=False)
+    monkeypatch.setattr(Path, "expanduser", no_home)
+    with pytest.raises(IgnmError, match="Set IGNM_HOME"):
+        choose_extractor()
+
+
+def test_a_named_file_in_nobodys_home_is_an_error(home, monkeypatch):
+    monkeypatch.setenv("IGNM_INCEPTION", "~nobody-of-this-name/weights.pt")
+    with pytest.raises(IgnmError, match="which is no file"):
+        choose_extractor()
+
+
+def test_weights_that_may_not_be_looked_at_are_an_error_and_not_another_metric(home, monkeypatch):
+    # A path that the system refuses to look at, also for root.
+    monkeypatch.setenv("IGNM_HOME", str(home.parent / ("x" * 300)))
+    with pytest.raises(IgnmError, match="cannot be read: File name too long; check the permissions"):
+        choose_extractor()
+
+
+def test_weights_that_cannot_be_read_are_one_message(home, weights, monkeypatch):
+    def refusing(self, *_):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setenv("IGNM_INCEPTION", str(weights))
+    monkeypatch.setattr(Path, "open", refusing)
+    with pytest.raises(IgnmError, match=r"stand-in\.pt cannot be read: Permission denied"):
+        build_extractor("inception")
