@@ -29,9 +29,12 @@ def test_no_flipped_byte_or_cut_raises(tmp_path, form):
 def test_a_damaged_chunk_costs_the_picture_and_not_the_report(maker):
     maker.trial("s0", "a", [20.0])
     study = maker.write({"config_id": "a"})
-    data = bytearray(encoded())
-    # The second chunk's name: Pillow answers with SyntaxError, "broken PNG file".
-    data[37] = 0xFF
+    buffer = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (300, 300), dtype=np.uint8)).save(buffer, "PNG")
+    data = bytearray(buffer.getvalue())
+    assert data.count(b"IDAT") > 1
+    # The name of a later chunk: Pillow answers with SyntaxError, "broken PNG file".
+    data[data.rindex(b"IDAT")] ^= 0xFF
     (study / "best" / "samples.png").write_bytes(data)
     assert "data:image" not in build_report(study).read_text(encoding="utf-8")
 
