@@ -15,6 +15,8 @@ from search.folder import StudyFolder
 from search.question import Resources
 from search.trainable import TrialTrainable
 
+_log = logging.getLogger(__name__)
+
 # Read by Ray and torch when they start; workers of a local Ray inherit them.
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -50,7 +52,8 @@ def connected(address: str | None) -> Iterator[None]:
             f"--address {address}: no Ray cluster answers there ({str(error).splitlines()[0]}); "
             "start one with `ray start`, or leave --address out for a local Ray"
         ) from None
-    logging.getLogger("ray.tune").setLevel(logging.ERROR)
+    # Tune logs the death of each process with its stack; the callback below says it in a line.
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     try:
         yield
     finally:
@@ -84,10 +87,13 @@ def tune_config_of(folder: StudyFolder, resources: Resources, data_root: Path) -
 
 
 class _WriteFailures(tune.Callback):
-    """Writes the end of a trial into its folder when Tune has given it up."""
+    """Says when a trial's process died, and writes the end into its folder when Tune has given it up."""
 
     def __init__(self, folder: StudyFolder) -> None:
         self._folder = folder
+
+    def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        _log.warning("%s: its process died; it goes on from its last checkpoint in a new one", trial.config["trial"])
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self._folder.trial(trial.config["trial"]).end_failed()
