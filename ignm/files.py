@@ -87,6 +87,15 @@ def _is_aside(name: str, original: str) -> bool:
     return name.startswith(f".{original}.") and name.endswith(_ASIDE)
 
 
+def sweep(directory: Path) -> None:
+    """Remove what killed writers left half-written in a directory; only for whoever holds it for writing alone."""
+    for partial in directory.glob(".*.partial*"):
+        if partial.is_dir():
+            shutil.rmtree(partial, ignore_errors=True)
+        else:
+            partial.unlink(missing_ok=True)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text atomically."""
     with atomic_file(path) as temporary:

@@ -13,6 +13,7 @@ from rich.console import Console
 from analysis.report import build_report
 from ignm.data.cache import Dataset, data_root
 from ignm.errors import IgnmError
+from ignm.files import sweep
 from ignm.metrics.evaluator import Evaluator, resolve_extractor
 from ignm.training.device import default_device
 from search.clock import StageClock
@@ -107,11 +108,34 @@ class Study:
 def opened(question: Question, storage: Path, console: Console, address: str | None = None) -> Iterator[Study]:
     """Open a study for running: its dataset, its reference, its folder, locked against a second driver."""
     folder = StudyFolder(storage / question.name)
+    question = _with_extractor(question, folder)
+    dataset = load_dataset(console, question.data.name, question.data.resolution)
+    with console.status("computing the reference statistics"):
+        evaluator = Evaluator(question.evaluation, dataset, default_device())
+    data = {
+        "name": dataset.name,
+        "resolution": dataset.resolution,
+        "channels": dataset.channels,
+        "images": len(dataset.images),
+        "fingerprint": dataset.fingerprint,
+    }
+    metric = {
+        "name": evaluator.metric,
+        "reference_id": evaluator.reference.id,
+        "images": question.evaluation.images,
+    }
+    with _held(folder):
+        record_question(folder, question, metric, data)
+        yield Study(question, folder, dataset, evaluator.metric, console, address)
+
+
+@contextmanager
+def _held(folder: StudyFolder) -> Iterator[None]:
+    """Hold a study's folder, made if need be, against a second driver."""
     try:
         folder.path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise IgnmError(f"--storage {storage}: cannot hold a study: {error.strerror} ({error.filename})") from None
-    question = _with_extractor(question, folder)
+        raise IgnmError(f"--storage: {folder.path} cannot be made: {error.strerror} ({error.filename})") from None
     lock = FileLock(folder.path / ".lock")
     try:
         lock.acquire(timeout=0)
@@ -120,23 +144,8 @@ def opened(question: Question, storage: Path, console: Console, address: str | N
             f"{folder.path}: this study is being run already; watch it with `ignm status {folder.path}`"
         ) from None
     try:
-        dataset = load_dataset(console, question.data.name, question.data.resolution)
-        with console.status("computing the reference statistics"):
-            evaluator = Evaluator(question.evaluation, dataset, default_device())
-        data = {
-            "name": dataset.name,
-            "resolution": dataset.resolution,
-            "channels": dataset.channels,
-            "images": len(dataset.images),
-            "fingerprint": dataset.fingerprint,
-        }
-        metric = {
-            "name": evaluator.metric,
-            "reference_id": evaluator.reference.id,
-            "images": question.evaluation.images,
-        }
-        record_question(folder, question, metric, data)
-        yield Study(question, folder, dataset, evaluator.metric, console, address)
+        sweep(folder.path)
+        yield
     finally:
         lock.release()
 

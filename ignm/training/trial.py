@@ -4,7 +4,6 @@ A trial's directory holds `trial.json` (the specification), `checkpoint-*`, `mea
 `progress.json` (where training stands, for whoever watches).
 """
 
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from filelock import FileLock, Timeout
 from ignm.config import TrialSpec, validated
 from ignm.data.cache import Dataset
 from ignm.errors import IgnmError
-from ignm.files import read_json, write_json
+from ignm.files import read_json, sweep, write_json
 from ignm.metrics.evaluator import Evaluator
 from ignm.training.checkpoint import latest_checkpoint, restore, save_checkpoint
 from ignm.training.measurement import Measurement, write_measurements
@@ -112,8 +111,7 @@ def _train(
     device: torch.device,
     on_progress: OnProgress,
 ) -> Iterator[Measurement]:
-    for partial in directory.glob(".*.partial*"):
-        shutil.rmtree(partial) if partial.is_dir() else partial.unlink()
+    sweep(directory)
     trainer = Trainer(spec.config, dataset.images, spec.seed, device)
     measurements: list[Measurement] = []
     checkpoint = latest_checkpoint(directory)

@@ -1,31 +1,13 @@
 """Decoding: every mode and format; the closed form of a constant image is the constant."""
 
-import io
-
 import numpy as np
 import pytest
 from PIL import Image
+from support.pictures import encoded, flat, noise
 
 from ignm.data import decoding
 from ignm.data.decoding import decode, flatten
 from ignm.data.sources import UnreadableImageError
-
-
-def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
-
-
-def noise(width: int = 40, height: int = 40, seed: int = 0) -> Image.Image:
-    """Smooth colour noise, so that resizing and JPEG change it little."""
-    small = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), dtype=np.uint8)
-    return Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC)
-
-
-def flat(value: int | tuple[int, ...], mode: str = "RGB", size: int = 20) -> bytes:
-    return encoded(Image.new(mode, (size, size), value))
-
 
 FLAT_MODES = {
     "1": (1, [255] * 3),

@@ -1,7 +1,6 @@
 """Writers that are refused, fail or are killed: what was there before stays, and nothing half-made is left."""
 
 import errno
-import io
 import os
 import resource
 import signal
@@ -11,29 +10,12 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from PIL import Image
+from support.pictures import flat, folder_of
 
 from ignm.data import writing
 from ignm.data.importing import import_dataset
 from ignm.data.store import list_datasets, open_dataset
 from ignm.errors import IgnmError
-
-
-def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
-
-
-def flat(value: int | tuple[int, ...], mode: str = "RGB", size: int = 20) -> bytes:
-    return encoded(Image.new(mode, (size, size), value))
-
-
-def folder_of(path: Path, files: dict[str, bytes]) -> Path:
-    for name, data in files.items():
-        (path / name).parent.mkdir(parents=True, exist_ok=True)
-        (path / name).write_bytes(data)
-    return path
 
 
 def nothing_is_left(root: Path) -> bool:

@@ -10,38 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from support.extractors import Means, faces
 
 from ignm.errors import IgnmError
-from ignm.metrics.extractors.base import Extractor
 from ignm.metrics.reference import load_or_compute_reference, reference_id
-
-
-class Means(Extractor):
-    """Mean of the left and right half of the first channel: two features with known moments."""
-
-    name = "means"
-    metric = "fd_means"
-    dim = 2
-    calls = 0
-
-    def features(self, images):
-        type(self).calls += 1
-        half = images.shape[-1] // 2
-        halves = images[:, 0, :, :half], images[:, 0, :, half:]
-        return torch.stack([part.float().mean((1, 2)) for part in halves], 1)
 
 
 class StandardisedMeans(Means):
     name = "means_standardised"
     metric = "fd_means_standardised"
     floors = ((2, 1.0),)
-
-
-def faces(count, seed, low=0, high=256):
-    """Random pictures of 16x16 whose brightness differs from one to the next."""
-    generator = np.random.default_rng(seed)
-    base = generator.integers(low, high, (count, 1, 1, 3))
-    return (base + generator.integers(-20, 20, (count, 16, 16, 3))).clip(0, 255).astype(np.uint8)
 
 
 def test_a_reference_is_computed_once_and_loaded_bit_exactly(tmp_path):
