@@ -141,7 +141,9 @@ def _sentence(evidence: dict[str, Any]) -> str:
         f"({count} fresh seed{'s' if count != 1 else ''}, {evidence['kimg']:g} kimg)"
     )
     baseline = evidence["baseline"]
-    if baseline and baseline["qualities"] and baseline["config_id"] != evidence["config_id"]:
+    if baseline and baseline["config_id"] == evidence["config_id"]:
+        text += "; this is the preset itself: nothing searched beat it"
+    elif baseline and baseline["qualities"]:
         text += f"; baseline {baseline['name']}: {baseline['mean']:.2f}"
     return text
 
