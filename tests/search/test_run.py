@@ -97,13 +97,13 @@ def test_a_study_from_question_to_report_killed_on_its_way(runner):
     assert json.loads(best.stdout)["seeds"] == [1000, 1001]
 
 
-def _check_finished(folder):
+def _check_finished(folder, trials_asked=5):
     trials = folder.all_trials()
     assert Status.RUNNING not in {trial.status() for trial in trials}
     table = pd.read_parquet(folder.results)
     assert set(table["trial"]) == {trial.name for trial in trials}
     searched = table[(table["stage"] == "search") & (table["status"] != "failed")]
-    assert searched["trial"].nunique() == 5
+    assert searched["trial"].nunique() == trials_asked
     assert not table.duplicated(["trial", "kimg"]).any()
     confirmed = table[(table["stage"] == "confirm") & (table["kimg"] == table["kimg"].max())]
     evidence = json.loads((folder.best / "evidence.json").read_text())
@@ -141,21 +141,27 @@ def test_a_second_driver_and_another_question_are_refused(runner):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_killed_at_random_moments(runner):
-    """Twelve SIGKILLs at random moments, then an end."""
+def test_killed_at_random_moments(tmp_path, small_study, environment):
+    """SIGKILLs at random moments until the study is done, twelve at most and five at least, then an end."""
+    long = {"budget": {"trials": 10, "kimg": 40, "first_rung": 10}, "evaluation": {"images": 500}}
+    runner = Runner(tmp_path, small_study | long, environment)
     moments = random.Random(0)
-    kept = {}
+    kept: dict[str, list] = {}
+    kills = 0
     for _ in range(12):
         process = runner.start()
         try:
-            process.wait(timeout=moments.uniform(2, 25))
+            output, _ = process.communicate(timeout=moments.uniform(2, 20))
+            assert process.returncode == 0, output
             break
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+            kills += 1
         ends = runner.ends()
         assert {name: ends[name] for name in kept} == kept
         kept = ends
+    assert kills >= 5
     runner.finish()
     assert {name: runner.ends()[name] for name in kept} == kept
-    _check_finished(runner.folder)
+    _check_finished(runner.folder, trials_asked=10)
