@@ -46,31 +46,27 @@ class Study:
         """Search the space; ends when the asked number of trials has ended or the time is over."""
         question = self.question
         clock = StageClock(self.folder.path / "clock.json", "search")
-        with connected(self.address):
-            searcher = StudySearch(self.folder, question, question.load_space(), self._tune_config())
-            limit = question.budget.minutes
-            missing = searcher.missing
-            if missing > 0 and limit is not None and clock.seconds >= limit * 60:
-                searcher.close()
-                searcher.end_unfinished()
-                self.console.print(
-                    f"search: its {limit:g} minutes are used up with {missing} trials not run; "
-                    "raise budget.minutes to search on",
-                    highlight=False,
-                    soft_wrap=True,
-                )
-            elif missing > 0:
-                reader = ProgressReader(self.folder, "search", question.budget.trials, stops_early=True)
-                with StageDisplay(self.console, reader, clock, self.metric, limit, searcher.close):
-                    run_trials(
-                        self.folder,
-                        question.resources,
-                        missing,
-                        {},
-                        search_alg=searcher,
-                        scheduler=PruneByStudy(searcher),
-                    )
-                self._require_ended("search")
+        searcher = StudySearch(self.folder, question, question.load_space(), self._tune_config())
+        limit = question.budget.minutes
+        missing = searcher.missing
+        if missing > 0 and limit is not None and clock.seconds >= limit * 60:
+            searcher.close()
+            searcher.end_unfinished()
+            self.console.print(
+                f"search: its {limit:g} minutes are used up with {missing} trials not run; "
+                "raise budget.minutes to search on",
+                highlight=False,
+                soft_wrap=True,
+            )
+        elif missing > 0:
+            reader = ProgressReader(self.folder, "search", question.budget.trials, stops_early=True)
+            scheduler = PruneByStudy(searcher)
+            with (
+                connected(self.address),
+                StageDisplay(self.console, reader, clock, self.metric, limit, searcher.close),
+            ):
+                run_trials(self.folder, question.resources, missing, {}, search_alg=searcher, scheduler=scheduler)
+            self._require_ended("search")
         write_results(self.folder)
 
     def confirm(self) -> dict[str, Any]:

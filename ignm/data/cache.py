@@ -12,15 +12,16 @@ import stat
 import tokenize
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from ignm.config.schema import Resolution
 from ignm.errors import IgnmError
 
-RESOLUTIONS = (16, 32, 64, 128, 256)
+RESOLUTIONS: tuple[int, ...] = get_args(Resolution)
 # numpy reads headers with Python's own tokenizer and parser, so a flipped byte raises what those raise.
 _DAMAGE = (OSError, ValueError, EOFError, SyntaxError, tokenize.TokenError, TypeError, KeyError, OverflowError)
 

@@ -126,7 +126,9 @@ def _train(
         progress(kimg)
         on_progress(kimg)
 
-    for target in (kimg for kimg in spec.measure_at if kimg * 1000 > trainer.images_seen):
+    done = measurements[-1].point if measurements else 0.0
+    # By points, not by images seen: a batch larger than the way to the next points must still end at the last one.
+    for target in (point for point in spec.measure_at if point > done):
         trainer.advance(target, note)
         measurement = _measure(trainer, evaluator, target)
         measurements.append(measurement)

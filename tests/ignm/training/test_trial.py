@@ -171,6 +171,13 @@ def test_points_are_those_of_the_schedule_whatever_the_batch(tmp_path, tiny_conf
         assert all(0 <= m.kimg - m.point < batch / 1000 for m in made)
 
 
+def test_a_batch_larger_than_the_way_between_points_still_ends_at_the_last(tmp_path, tiny_config, dataset):
+    made = list(run(spec(override(tiny_config, {"optim.batch": 200})), dataset, tmp_path))
+    assert tuple(m.point for m in made) == POINTS
+    assert [m.kimg for m in made] == [0.2, 0.2, 0.4]
+    assert made[0].quality == made[1].quality != made[2].quality
+
+
 def test_a_metric_that_is_not_finite_is_a_divergence(tmp_path, tiny_config, dataset):
     with pytest.raises(DivergedError, match="not finite"):
         next(run(spec(tiny_config), dataset, tmp_path, WeightSum(value=float("nan"))))
