@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from ignm.config import load_preset
 from ignm.models.networks import build_discriminator, build_generator
+from ignm.models.shape import DataShape
 from ignm.training.device import default_device, describe
 from ignm.training.trainer import Trainer
 
@@ -24,8 +25,10 @@ class PlainLoop:
 
     def __init__(self, config, images, device):
         self.batch, self.latent, self.device = config.optim.batch, config.generator.latent, device
-        self.generator = build_generator(config, 3, 0).to(device, memory_format=torch.contiguous_format)
-        self.discriminator = build_discriminator(config, 3, 0).to(device, memory_format=torch.contiguous_format)
+        self.generator = build_generator(config, DataShape(3), 0).to(device, memory_format=torch.contiguous_format)
+        self.discriminator = build_discriminator(config, DataShape(3), 0).to(
+            device, memory_format=torch.contiguous_format
+        )
         self.g_adam = torch.optim.Adam(self.generator.parameters(), 2e-4, betas=(0.5, 0.999))
         self.d_adam = torch.optim.Adam(self.discriminator.parameters(), 2e-4, betas=(0.5, 0.999))
         self.images = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
@@ -35,12 +38,13 @@ class PlainLoop:
             chosen = torch.randint(len(self.images), (self.batch,))
             real = self.images[chosen].to(self.device).float() / 127.5 - 1
             fake = self.generator(torch.randn(self.batch, self.latent, device=self.device))
-            loss = F.softplus(-self.discriminator(real)).mean() + F.softplus(self.discriminator(fake.detach())).mean()
+            loss = F.softplus(-self.discriminator(real).logits).mean()
+            loss = loss + F.softplus(self.discriminator(fake.detach()).logits).mean()
             self.d_adam.zero_grad()
             loss.backward()
             self.d_adam.step()
             self.g_adam.zero_grad()
-            F.softplus(-self.discriminator(fake)).mean().backward()
+            F.softplus(-self.discriminator(fake).logits).mean().backward()
             self.g_adam.step()
 
 

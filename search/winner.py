@@ -2,6 +2,7 @@
 
 import shutil
 import statistics
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -46,7 +47,7 @@ def keep_winner(folder: StudyFolder, dataset: Dataset, base_id: str, evaluation:
         save_samples(generator, directory / "samples.png", count=SAMPLES, columns=COLUMNS)
         real = dataset.images[:: max(1, len(dataset.images) // SAMPLES)][:SAMPLES]
         save_picture(grid(real, COLUMNS), directory / "real.png")
-        write_json(directory / "evidence.json", evidence | {"channels": checkpoint.channels})
+        write_json(directory / "evidence.json", evidence | {"shape": asdict(checkpoint.shape)})
     return evidence
 
 

@@ -4,20 +4,15 @@ import hashlib
 import json
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-Activation = Literal["relu", "leaky_relu", "elu", "silu", "gelu", "mish", "tanh", "sigmoid"]
-Normalisation = Literal["batch", "instance", "layer", "pixel"]
-Adversarial = Literal["minimax", "non_saturating", "least_squares", "hinge", "relativistic"]
+from ignm.config.learning import EmaConfig, InitConfig, LossConfig, OptimConfig
+from ignm.config.networks import DiscriminatorConfig, GeneratorConfig
+from ignm.config.refusals import REFUSALS
+from ignm.config.section import Section
+
 Resolution = Literal[16, 32, 64, 128, 256]
 Unit = Annotated[float, Field(ge=0.0, le=1.0)]
-Width = Annotated[int, Field(ge=4, le=1024)]
-
-
-class Section(BaseModel):
-    """A frozen part of the Config that refuses keys it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class DataConfig(Section):
@@ -27,6 +22,8 @@ class DataConfig(Section):
     resolution: Resolution = 64
     mirror: bool = False
     """Show each image or its mirror image, at even odds."""
+    labels: tuple[str, ...] | None = None
+    """Attributes that are learnt, where the config asks for any; null: all that the dataset has."""
 
 
 class AugmentConfig(Section):
@@ -37,70 +34,6 @@ class AugmentConfig(Section):
     """Scales every range of the policy; 0 leaves images as they are."""
 
 
-class NetworkConfig(Section):
-    """What generator and discriminator have in common."""
-
-    width: Width = 64
-    """Channels of the widest map (half the image's resolution); doubles with each halving, up to 8 times."""
-    normalisation: Normalisation | None = "batch"
-    spectral_norm: bool = False
-    weights: Literal["normal", "orthogonal", "xavier"] = "normal"
-    """Initial weights; `normal` is DCGAN's N(0, 0.02)."""
-
-
-class GeneratorConfig(NetworkConfig):
-    """From a latent vector to an image."""
-
-    latent: Annotated[int, Field(ge=1, le=4096)] = 100
-    activation: Activation = "relu"
-
-
-class DiscriminatorConfig(NetworkConfig):
-    """From an image to one logit."""
-
-    activation: Activation = "leaky_relu"
-
-
-class LossConfig(Section):
-    """Adversarial loss x gradient penalty."""
-
-    adversarial: Adversarial = "non_saturating"
-    penalty: Literal["r1"] | None = None
-    gamma: Annotated[float, Field(gt=0.0, le=1e4)] = 1.0
-    """Weight of the penalty: gamma/2 |grad|^2."""
-    interval: Annotated[int, Field(ge=1, le=64)] = 16
-    """The penalty is computed once in this many discriminator steps, times this many (StyleGAN2's laziness)."""
-
-
-class AdamConfig(Section):
-    """Adam for one of the two networks."""
-
-    lr: Annotated[float, Field(gt=0.0, le=1.0)] = 2e-4
-    beta1: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.5
-    beta2: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.999
-
-
-class OptimConfig(Section):
-    """How the two networks are updated."""
-
-    generator: AdamConfig = AdamConfig()
-    discriminator: AdamConfig = AdamConfig()
-    batch: Annotated[int, Field(ge=2, le=4096)] = 128
-    n_critic: Annotated[int, Field(ge=1, le=64)] = 1
-    """Discriminator steps for each generator step."""
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """`auto`: bf16 autocast where the device multiplies bf16 matrices in hardware, else fp32."""
-
-
-class EmaConfig(Section):
-    """The running average of the generator's weights that is measured, sampled and kept."""
-
-    half_life: Annotated[float, Field(gt=0.0, le=1e4)] = 10.0
-    """In kimg."""
-    ramp: Annotated[float, Field(ge=0.0, le=1.0)] = 0.05
-    """Early half-life as a share of the images seen so far (StyleGAN2-ADA); 0 switches the ramp off."""
-
-
 class Config(Section):
     """Everything that decides one training run, as one frozen, validated, content-hashed object."""
 
@@ -109,17 +42,16 @@ class Config(Section):
     generator: GeneratorConfig = GeneratorConfig()
     discriminator: DiscriminatorConfig = DiscriminatorConfig()
     loss: LossConfig = LossConfig()
+    init: InitConfig = InitConfig()
     optim: OptimConfig = OptimConfig()
     ema: EmaConfig = EmaConfig()
 
     @model_validator(mode="after")
-    def _penalty_needs_independent_images(self) -> "Config":
-        if self.loss.penalty is not None and self.discriminator.normalisation == "batch":
-            raise ValueError(
-                "loss.penalty and discriminator.normalisation: a gradient penalty is defined image by image, and batch "
-                "normalisation mixes the images of a batch; use instance, layer, pixel or null "
-                "(Gulrajani et al. 2017, section 4)"
-            )
+    def _can_work(self) -> "Config":
+        for refusal in REFUSALS:
+            reason = refusal(self)
+            if reason is not None:
+                raise ValueError(reason)
         return self
 
     @property
@@ -127,6 +59,21 @@ class Config(Section):
         """The first 12 hex digits of the SHA-256 of the canonical JSON."""
         canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+    @property
+    def learns_classes(self) -> bool:
+        """Whether class labels decide anything."""
+        return self.loss.classification > 0
+
+    @property
+    def learns_continuous(self) -> bool:
+        """Whether continuous labels must be there."""
+        return self.loss.regression > 0
+
+    @property
+    def uses_labels(self) -> bool:
+        """Whether labels of any kind decide anything."""
+        return self.learns_classes or self.learns_continuous or self.generator.condition is not None
 
 
 class Evaluation(Section):

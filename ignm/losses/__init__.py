@@ -1,1 +1,1 @@
-"""Adversarial losses and penalties as pure functions."""
+"""What is minimised: adversarial losses, penalties, and the supervision added to them, as pure functions."""

@@ -49,6 +49,17 @@ def least_squares_generator(real: Tensor, fake: Tensor) -> Tensor:
     return (fake - 1).square().mean() / 2
 
 
+def wasserstein_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """-real + fake (Arjovsky et al. 2017, equation 3): means something only for a critic that is kept Lipschitz."""
+    _check(real, fake)
+    return fake.mean() - real.mean()
+
+
+def wasserstein_generator(real: Tensor, fake: Tensor) -> Tensor:
+    """-fake (Arjovsky et al. 2017, theorem 3 and algorithm 1)."""
+    return -fake.mean()
+
+
 def hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:
     """max(0, 1 - real) + max(0, 1 + fake) (Miyato et al. 2018, equation 16)."""
     _check(real, fake)
@@ -76,6 +87,7 @@ ADVERSARIAL: dict[str, AdversarialLoss] = {
     "minimax": AdversarialLoss(cross_entropy_discriminator, minimax_generator),
     "non_saturating": AdversarialLoss(cross_entropy_discriminator, non_saturating_generator),
     "least_squares": AdversarialLoss(least_squares_discriminator, least_squares_generator),
+    "wasserstein": AdversarialLoss(wasserstein_discriminator, wasserstein_generator),
     "hinge": AdversarialLoss(hinge_discriminator, hinge_generator),
     "relativistic": AdversarialLoss(relativistic_discriminator, relativistic_generator, generator_sees_real=True),
 }

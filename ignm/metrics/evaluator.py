@@ -9,7 +9,7 @@ from ignm.data.cache import Dataset, data_root
 from ignm.metrics.extractors import build_extractor, choose_extractor
 from ignm.metrics.quality import Score, score
 from ignm.metrics.reference import load_or_compute_reference
-from ignm.models.networks import Generator
+from ignm.models.generator import Generator
 from ignm.training.randomness import Stream
 from ignm.training.samples import generate
 

@@ -1,13 +1,18 @@
-"""Activations, normalisations and initial weights by the names that the Config uses."""
+"""Activations, normalisations, convolutions and initial weights by the names that the Config uses."""
 
+import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
-ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+from ignm.config.networks import NetworkConfig
+
+ACTIVATIONS: dict[str | None, Callable[[], nn.Module]] = {
+    None: nn.Identity,
     "relu": nn.ReLU,
     "leaky_relu": lambda: nn.LeakyReLU(0.2),
+    "prelu": nn.PReLU,
     "elu": nn.ELU,
     "silu": nn.SiLU,
     "gelu": nn.GELU,
@@ -25,18 +30,49 @@ class PixelNorm(nn.Module):
         return x * torch.rsqrt(x.square().mean(dim=1, keepdim=True) + 1e-8)
 
 
-NORMALISATIONS: dict[str, Callable[[int], nn.Module]] = {
+def _group(channels: int) -> nn.Module:
+    # Up to 32 groups (Wu and He 2018), of four channels or more: a group of one would be instance normalisation.
+    return nn.GroupNorm(math.gcd(channels, min(32, max(1, channels // 4))), channels)
+
+
+NORMALISATIONS: dict[str | None, Callable[[int], nn.Module]] = {
+    None: lambda channels: nn.Identity(),
     "batch": nn.BatchNorm2d,
     "instance": lambda channels: nn.InstanceNorm2d(channels, affine=True),
     # One group over channels and pixels is layer normalisation of an image (Wu and He 2018).
     "layer": lambda channels: nn.GroupNorm(1, channels),
+    "group": _group,
     "pixel": lambda channels: PixelNorm(),
 }
 
 
-def normalisation(name: str | None, channels: int) -> list[nn.Module]:
-    """Return the named normalisation for maps of `channels` channels, or no module for None."""
-    return [] if name is None else [NORMALISATIONS[name](channels)]
+class ConditionalBatchNorm(nn.Module):
+    """Batch normalisation whose gains and biases belong to the labels (Zhang et al. 2019, the authors' release)."""
+
+    def __init__(self, channels: int, labels: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(channels, affine=False)
+        self.gain = nn.Parameter(torch.zeros(labels, channels))
+        self.bias = nn.Parameter(torch.zeros(labels, channels))
+
+    def forward(self, x: Tensor, labels: Tensor) -> Tensor:
+        """(N, C, H, W) and label vectors (N, labels) -> (N, C, H, W); a label's gain is 1 + its row."""
+        gain, bias = 1 + labels @ self.gain, labels @ self.bias
+        result: Tensor = self.norm(x) * gain[:, :, None, None] + bias[:, :, None, None]
+        return result
+
+
+def biased(own: NetworkConfig, normalised: bool) -> bool:
+    """Whether a convolution has a bias; `normalised`: a normalisation, if the network has any, follows it."""
+    if own.bias == "needed":
+        return own.normalisation is None or not normalised
+    return own.bias == "all" or own.normalisation is None
+
+
+def channels_at(own: NetworkConfig, widest: int, size: int) -> int:
+    """Channels of the map of `size` x `size` where the map of `widest` x `widest` has `own.width`."""
+    growth: float = min(own.max_multiplier, own.multiplier ** math.log2(widest / size))
+    return max(1, round(own.width * growth))
 
 
 def _normal(weight: Tensor, generator: torch.Generator) -> None:
@@ -51,11 +87,18 @@ def _xavier(weight: Tensor, generator: torch.Generator) -> None:
     nn.init.xavier_uniform_(weight, generator=generator)
 
 
+def _he(weight: Tensor, generator: torch.Generator) -> None:
+    nn.init.kaiming_uniform_(weight, generator=generator)
+
+
 WEIGHTS: dict[str, Callable[[Tensor, torch.Generator], None]] = {
     "normal": _normal,
     "orthogonal": _orthogonal,
     "xavier": _xavier,
+    "he": _he,
 }
+
+WEIGHTED = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 
 
 @torch.no_grad()
@@ -65,16 +108,16 @@ def initialise(network: nn.Module, weights: str, generator: torch.Generator) -> 
     Biases are 0; with `normal`, gains of batch normalisation are N(1, 0.02) (DCGAN's reference code).
     """
     for module in network.modules():
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+        if isinstance(module, WEIGHTED):
             WEIGHTS[weights](module.weight, generator)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-        elif isinstance(module, nn.BatchNorm2d) and weights == "normal":
+        elif isinstance(module, nn.BatchNorm2d) and module.affine and weights == "normal":
             nn.init.normal_(module.weight, 1.0, 0.02, generator=generator)
 
 
 def apply_spectral_norm(network: nn.Module) -> None:
-    """Give every convolution a spectral norm of 1 by one power iteration a forward pass (Miyato et al. 2018)."""
+    """Give every weight a spectral norm of 1 by one power iteration a forward pass (Miyato et al. 2018)."""
     for module in network.modules():
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+        if isinstance(module, WEIGHTED):
             nn.utils.parametrizations.spectral_norm(module, eps=1e-6)

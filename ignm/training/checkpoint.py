@@ -19,11 +19,13 @@ from torch import Tensor
 from ignm.config import Config, validated
 from ignm.errors import IgnmError
 from ignm.files import atomic_directory, read_json, write_json
-from ignm.models.networks import Generator, build_generator
+from ignm.models.generator import Generator
+from ignm.models.networks import build_generator
+from ignm.models.shape import DataShape
 from ignm.training.measurement import Measurement
 from ignm.training.trainer import Trainer
 
-FORMAT = 1
+FORMAT = 2
 KEPT = 2
 _log = logging.getLogger(__name__)
 
@@ -35,15 +37,13 @@ class Checkpoint:
     path: Path
     config: Config
     seed: int
-    channels: int
+    shape: DataShape
     data_fingerprint: str
     images_seen: int
     measurements: list[Measurement]
 
 
-def save_checkpoint(
-    trainer: Trainer, measurements: list[Measurement], channels: int, fingerprint: str, trial: Path
-) -> Path:
+def save_checkpoint(trainer: Trainer, measurements: list[Measurement], fingerprint: str, trial: Path) -> Path:
     """Write a checkpoint under `trial` and remove those older than the last two."""
     target = trial / f"checkpoint-{trainer.images_seen:010d}"
     with atomic_directory(target) as directory:
@@ -60,7 +60,7 @@ def save_checkpoint(
             "format": FORMAT,
             "config": trainer.config.model_dump(mode="json"),
             "seed": trainer.seed,
-            "channels": channels,
+            "shape": asdict(trainer.shape),
             "data_fingerprint": fingerprint,
             "images_seen": trainer.images_seen,
             "torch": str(torch.__version__),
@@ -113,7 +113,7 @@ def open_checkpoint(path: Path) -> Checkpoint:
             path=path,
             config=validated(Config, description["config"], str(path)),
             seed=description["seed"],
-            channels=description["channels"],
+            shape=read_shape(description["shape"]),
             data_fingerprint=description["data_fingerprint"],
             images_seen=description["images_seen"],
             measurements=[Measurement(**each) for each in description["measurements"]],
@@ -147,15 +147,20 @@ def restore(trainer: Trainer, checkpoint: Checkpoint, fingerprint: str) -> None:
 def load_generator(checkpoint: Checkpoint, device: torch.device) -> Generator:
     """Return the averaged generator of a checkpoint, in eval mode."""
     return load_generator_file(
-        checkpoint.path / "generator_ema.safetensors", checkpoint.config, checkpoint.channels, device
+        checkpoint.path / "generator_ema.safetensors", checkpoint.config, checkpoint.shape, device
     )
 
 
-def load_generator_file(path: Path, config: Config, channels: int, device: torch.device) -> Generator:
+def load_generator_file(path: Path, config: Config, shape: DataShape, device: torch.device) -> Generator:
     """Return a generator from a safetensors file, in eval mode."""
-    generator = build_generator(config, channels, seed=0).to(device)
+    generator = build_generator(config, shape, seed=0).to(device)
     generator.load_state_dict(safetensors.torch.load_file(path, device=str(device)))
     return generator.eval().requires_grad_(False)
+
+
+def read_shape(written: dict[str, Any]) -> DataShape:
+    """Return a DataShape as it was written to JSON; KeyError or TypeError where it is not one."""
+    return DataShape(int(written["channels"]), tuple(map(int, written["classes"])), int(written["continuous"]))
 
 
 def _candidates(trial: Path) -> list[Path]:

@@ -6,7 +6,7 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-from ignm.config.schema import EmaConfig
+from ignm.config.learning import EmaConfig
 
 N = TypeVar("N", bound=nn.Module)
 

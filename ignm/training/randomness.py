@@ -24,6 +24,9 @@ class Stream(IntEnum):
     GENERATOR_AUGMENT = 7
     EVALUATION = 8
     SAMPLES = 9
+    PENALTY = 10
+    LEARNT_LATENTS = 11
+    LABELS = 12
 
 
 def seed_of(seed: int, stream: Stream, position: int = 0) -> int:

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from ignm.files import atomic_file
-from ignm.models.networks import Generator
+from ignm.models.generator import Generator
 from ignm.training.randomness import Stream, generator_of, latents
 
 BATCH = 128
@@ -27,8 +27,10 @@ def generate(generator: Generator, count: int, seed: int, stream: Stream = Strea
     device = next(generator.parameters()).device
     for start in range(0, count, BATCH):
         # Drawn on the CPU, so that a GPU and a CPU evaluate the same latents.
-        batch = latents(BATCH, generator.latent, generator_of(seed, stream, start, torch.device("cpu")))
-        yield to_uint8(generator(batch[: count - start].to(device)))
+        random = generator_of(seed, stream, start, torch.device("cpu"))
+        batch, labels = latents(BATCH, generator.latent, random), generator.sample_labels(BATCH, random)
+        wanted = slice(0, count - start)
+        yield to_uint8(generator(batch[wanted].to(device), None if labels is None else labels[wanted]))
 
 
 def grid(images: np.ndarray, columns: int | None = None, gap: int = 1) -> Image.Image:

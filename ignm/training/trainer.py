@@ -1,7 +1,9 @@
 """The training step: images in, updated networks out, and the running statistics of the updates."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from enum import Enum
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,61 +11,127 @@ import torch
 from torch import Tensor, nn
 
 from ignm.config import Config
-from ignm.config.schema import AdamConfig
+from ignm.config.learning import AdamConfig
+from ignm.data.targets import Targets
+from ignm.initialisation.groups import freeze, parameter_groups
+from ignm.initialisation.reconstruction import LatentTable, laplacian_pyramid_l1
+from ignm.initialisation.transfer import Copied, load_initial, transfer
 from ignm.losses.adversarial import ADVERSARIAL
+from ignm.losses.clipping import clip_weights
+from ignm.losses.lecam import moved
 from ignm.losses.penalties import PENALTIES
+from ignm.models.generator import LABEL_SAMPLES
 from ignm.models.networks import build_discriminator, build_generator
-from ignm.training import ema
-from ignm.training.augment import augment
-from ignm.training.device import autocast, fits, resolve_precision
-from ignm.training.randomness import ImageOrder, Stream, generator_of, latents, seed_of
+from ignm.models.shape import DataShape
+from ignm.training import ema, objectives
+from ignm.training.batches import Batches
+from ignm.training.device import autocast, resolve_precision
+from ignm.training.randomness import Stream, generator_of, seed_of
+from ignm.training.schedule import rate
 
 # How often the host asks the device whether the losses are still finite; each question waits for the device.
 STEPS_BETWEEN_CHECKS = 50
 STEPS_BETWEEN_PROGRESS = 10
+LATENT_LR = 1.0
+"""Step of the learnt latents of the reconstruction step; their length is of the order of sqrt(latent)."""
+
+
+class Phase(Enum):
+    """What a step trains."""
+
+    RECONSTRUCTION = "the generator alone, by reconstruction"
+    DISCRIMINATOR = "the discriminator alone"
+    JOINT = "both, against each other"
 
 
 class DivergedError(Exception):
     """The losses or the gradients are no longer finite."""
 
 
-def _adam(parameters: Iterable[nn.Parameter], config: AdamConfig, lazy: float) -> torch.optim.Adam:
+def _adam(
+    ordered: list[nn.Module], config: AdamConfig, layer_decay: float, frozen: int = 0, lazy: float = 1.0
+) -> torch.optim.Adam:
     # A lazy penalty is a step of its own, one more for each `interval`, so lr and betas are scaled (StyleGAN2:
     # Karras et al. 2020, appendix B).
-    return torch.optim.Adam(parameters, lr=config.lr * lazy, betas=(config.beta1**lazy, config.beta2**lazy), fused=True)
+    scaled = AdamConfig(lr=config.lr * lazy, beta1=config.beta1**lazy, beta2=config.beta2**lazy)
+    groups = parameter_groups(ordered, scaled, layer_decay, frozen)
+    return torch.optim.Adam(groups, lr=scaled.lr, betas=(scaled.beta1, scaled.beta2), fused=True)
 
 
 class Trainer:
     """One config in training on one device; every schedule is a function of `images_seen`."""
 
-    def __init__(self, config: Config, images: np.ndarray, seed: int, device: torch.device) -> None:
-        """Build the networks and optimisers; `images` is uint8 (N, R, R, C) and is read, never copied, on a CPU."""
+    def __init__(
+        self, config: Config, images: np.ndarray, seed: int, device: torch.device, targets: Targets | None = None
+    ) -> None:
+        """Build the networks and optimisers; `images` is uint8 (N, R, R, C) and is read, never copied, on a CPU.
+
+        `targets` are the labels to learn, where the config asks for any. Raises IgnmError where a file that `init`
+        names is not what it should be.
+        """
         self.config, self.seed, self.device = config, seed, device
         # Resuming is bit-exact, which cuDNN's fastest kernels are not.
         torch.backends.cudnn.deterministic = True
         self.precision = resolve_precision(config.optim.precision, device)
-        channels = images.shape[3]
-        self.generator = build_generator(config, channels, seed_of(seed, Stream.GENERATOR_WEIGHTS)).to(device)
-        self.discriminator = build_discriminator(config, channels, seed_of(seed, Stream.DISCRIMINATOR_WEIGHTS)).to(
+        targets = Targets.none(len(images)) if targets is None else targets
+        self.shape = DataShape(images.shape[3], targets.counts, targets.continuous.shape[1])
+        self.batches = Batches(config, images, targets, seed, device)
+        self.generator = build_generator(config, self.shape, seed_of(seed, Stream.GENERATOR_WEIGHTS)).to(device)
+        self.discriminator = build_discriminator(config, self.shape, seed_of(seed, Stream.DISCRIMINATOR_WEIGHTS)).to(
             device
         )
+        if self.generator.conditional:
+            rows = np.random.default_rng(seed_of(0, Stream.LABELS)).integers(len(targets), size=LABEL_SAMPLES)
+            self.generator.label_samples.copy_(targets.batch(rows, device).vectors)
         self.average = ema.frozen_copy(self.generator)
-        interval = config.loss.interval
-        lazy = interval / (interval + 1) if config.loss.penalty is not None else 1.0
-        self.generator_optimiser = _adam(self.generator.parameters(), config.optim.generator, 1.0)
-        self.discriminator_optimiser = _adam(self.discriminator.parameters(), config.optim.discriminator, lazy)
+        init, loss = config.init, config.loss
+        # The generator's step freezes the discriminator, and gives back only what learns.
+        self._learning = freeze(self.discriminator.ordered(), init.freeze)
+        self._lazy = loss.penalty in PENALTIES and loss.interval > 1
+        lazy = loss.interval / (loss.interval + 1) if self._lazy else 1.0
+        self.optimisers = {
+            "generator": _adam(self.generator.ordered(), config.optim.generator, init.layer_decay),
+            "discriminator": _adam(
+                self.discriminator.ordered(), config.optim.discriminator, init.layer_decay, init.freeze, lazy
+            ),
+        }
+        self._latents: LatentTable | None = None
+        if init.reconstruction > 0:
+            source = generator_of(seed, Stream.LEARNT_LATENTS, 0, torch.device("cpu"))
+            self._latents = LatentTable(len(images), config.generator.latent, source, device)
+            # Its gradients are of another size: the game begins with fresh moments.
+            self.optimisers["reconstruction"] = _adam(self.generator.ordered(), config.optim.generator, 1.0)
         self.images_seen = 0
         self.steps = 0
         self.seconds = 0.0
-        self._order = ImageOrder(len(images), seed)
-        self._images = images
-        self._resident = torch.from_numpy(np.array(images)).to(device) if fits(images.nbytes, device) else None
+        self._logit_means: tuple[Tensor, Tensor] | None = None
         self._statistics = torch.zeros(6, device=device, dtype=torch.float64)
 
     @property
     def kimg(self) -> float:
-        """Thousands of real images shown to the discriminator so far."""
+        """Thousands of real images used so far."""
         return self.images_seen / 1000
+
+    @property
+    def phase(self) -> Phase:
+        """What the next step trains: two-step training ends in the game of both."""
+        if self.kimg < self.config.init.reconstruction:
+            return Phase.RECONSTRUCTION
+        if self.kimg < self.config.init.reconstruction + self.config.init.discriminator:
+            return Phase.DISCRIMINATOR
+        return Phase.JOINT
+
+    def initialise(self) -> dict[str, Copied]:
+        """Take what fits from the checkpoint that the config names, if any; returns what was copied, by network."""
+        init = self.config.init
+        if init.checkpoint is None:
+            return {}
+        copied = {
+            name: transfer(self.networks()[name], weights)
+            for name, weights in load_initial(init.checkpoint, init.networks).items()
+        }
+        self.average.load_state_dict(self.generator.state_dict())
+        return copied
 
     def advance(self, kimg: float, on_progress: Callable[[float], None] = lambda kimg: None) -> None:
         """Train until `kimg`; raise DivergedError when losses or gradients are no longer finite."""
@@ -101,96 +169,152 @@ class Trainer:
             "steps": self.steps,
             "seconds": self.seconds,
             "precision": self.precision,
-            "generator_optimiser": self.generator_optimiser.state_dict(),
-            "discriminator_optimiser": self.discriminator_optimiser.state_dict(),
+            "optimisers": {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()},
+            "logit_means": None if self._logit_means is None else list(self._logit_means),
+            "latents": None if self._latents is None else self._latents.state(),
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Continue from `state`; the networks are loaded beside it."""
         self.images_seen, self.steps, self.seconds = state["images_seen"], state["steps"], state["seconds"]
         self.precision = state["precision"]
-        self.generator_optimiser.load_state_dict(state["generator_optimiser"])
-        self.discriminator_optimiser.load_state_dict(state["discriminator_optimiser"])
+        for name, optimiser in self.optimisers.items():
+            optimiser.load_state_dict(state["optimisers"][name])
+        means = state["logit_means"]
+        self._logit_means = None if means is None else (means[0].to(self.device), means[1].to(self.device))
+        if self._latents is not None:
+            self._latents.load_state(state["latents"])
 
     def networks(self) -> dict[str, nn.Module]:
         """The networks by the names they have in a checkpoint."""
         return {"generator": self.generator, "discriminator": self.discriminator, "generator_ema": self.average}
 
     def _step(self) -> None:
-        for _ in range(self.config.optim.n_critic):
-            d_loss, sign = self._discriminator_step()
-        g_loss, norm = self._generator_step()
-        keep = ema.decay(self.config.ema, self.config.optim.batch * self.config.optim.n_critic, self.images_seen)
+        phase, zero = self.phase, torch.zeros((), device=self.device)
+        d_loss = g_loss = sign = norm = zero
+        before = self.images_seen
+        if phase is Phase.RECONSTRUCTION:
+            g_loss, norm = self._reconstruction_step()
+        else:
+            for _ in range(self.config.optim.n_critic):
+                d_loss, sign = self._discriminator_step()
+            if phase is Phase.JOINT:
+                g_loss, norm = self._generator_step()
+        keep = ema.decay(self.config.ema, self.images_seen - before, before)
         ema.update(self.average, self.generator, keep)
         self.steps += 1
         one = torch.ones((), device=self.device)
         self._statistics += torch.stack([one, d_loss, g_loss, sign, norm, norm.square()]).double()
 
     def _discriminator_step(self) -> tuple[Tensor, Tensor]:
-        loss_config = self.config.loss
-        real = self._augment(self._real_batch(self.images_seen), Stream.DISCRIMINATOR_AUGMENT, 0)
+        loss_config, at = self.config.loss, self.images_seen
+        batch = self.batches.real(at)
+        real = self.batches.augmented(batch.images, Stream.DISCRIMINATOR_AUGMENT, at, 0)
+        # Images are generated for the real batch's labels, so that pairs and mixtures of images share theirs.
+        labels = batch.labels.vectors
         with autocast(self.precision, self.device):
             with torch.no_grad():
-                fake = self.generator(self._latents(Stream.DISCRIMINATOR_LATENTS))
-            fake = self._augment(fake, Stream.DISCRIMINATOR_AUGMENT, 1)
-            real_logits, fake_logits = self.discriminator(real).float(), self.discriminator(fake).float()
-        loss = ADVERSARIAL[loss_config.adversarial].discriminator(real_logits, fake_logits)
-        self._update_discriminator(loss)
-        critic_steps = self.images_seen // self.config.optim.batch
-        if loss_config.penalty is not None and critic_steps % loss_config.interval == 0:
-            # Squared gradients and their derivatives underflow in bf16, so the penalty is computed in fp32.
-            penalty = PENALTIES[loss_config.penalty](self.discriminator, real, fake.float())
-            self._update_discriminator(loss_config.gamma * loss_config.interval * penalty)
+                fake = self.generator(self.batches.latents(Stream.DISCRIMINATOR_LATENTS, at), labels)
+            fake = self.batches.augmented(fake, Stream.DISCRIMINATOR_AUGMENT, at, 1)
+            real_says, fake_says = self.discriminator(real, labels), self.discriminator(fake, labels)
+            loss = objectives.adversarial_of_discriminator(loss_config, real_says, fake_says)
+            total = loss + objectives.supervision(loss_config, real_says, batch.labels)
+            if self.generator.conditional:
+                total = total + objectives.supervision(loss_config, fake_says, batch.labels)
+            total = total + objectives.regularisation(loss_config, real_says, fake_says, self._logit_means)
+            if loss_config.attention > 0:
+                for images, says in ((real, real_says), (fake, fake_says)):
+                    mirrored = self.discriminator(images.flip(3), labels)
+                    total = total + loss_config.attention / 2 * objectives.attention_agreement(says, mirrored)
+        self._penalise_and_update(total, real, fake, labels)
+        if loss_config.lecam > 0:
+            self._logit_means = _moved(self._logit_means, real_says.logits, fake_says.logits)
         self.images_seen += self.config.optim.batch
-        return loss.detach(), real_logits.detach().sign().mean()
+        return loss.detach(), real_says.logits.detach().sign().mean()
 
-    def _update_discriminator(self, loss: Tensor) -> None:
-        self.discriminator_optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        self.discriminator_optimiser.step()
+    def _penalise_and_update(self, loss: Tensor, real: Tensor, fake: Tensor, labels: Tensor) -> None:
+        """Update the discriminator by its loss and, when it is due, by the penalty: if lazy, in a step of its own."""
+        config, due = self.config.loss, False
+        if config.penalty in PENALTIES:
+            due = (self.images_seen // self.config.optim.batch) % config.interval == 0
+        if self._lazy or not due:
+            self._update("discriminator", loss)
+        if due and config.penalty is not None:
+            random = self.batches.random(Stream.PENALTY, self.images_seen)
+            critic = partial(self._logits, labels=labels)
+            with autocast(self.precision, self.device):
+                penalty = PENALTIES[config.penalty](critic, real, fake, random)
+            weighted = config.gamma * config.interval * penalty
+            self._update("discriminator", weighted if self._lazy else loss + weighted)
+        if config.penalty == "clipping":
+            clip_weights(self._learning, config.clip)
+
+    def _logits(self, images: Tensor, labels: Tensor) -> Tensor:
+        logits: Tensor = self.discriminator(images, labels).logits
+        return logits
 
     def _generator_step(self) -> tuple[Tensor, Tensor]:
-        loss_pair = ADVERSARIAL[self.config.loss.adversarial]
-        self.discriminator.requires_grad_(False)
+        loss_config = self.config.loss
+        # The positions of the discriminator's last batch: its images are at hand, and streams keep the rest apart.
+        at = self.images_seen - self.config.optim.batch
+        self._let_discriminator_learn(False)
+        batch = self.batches.real(at)
+        labels = batch.labels.vectors
         with autocast(self.precision, self.device):
-            fake = self.generator(self._latents(Stream.GENERATOR_LATENTS))
-            fake_logits = self.discriminator(self._augment(fake, Stream.GENERATOR_AUGMENT, 1)).float()
-            real_logits = fake_logits
-            if loss_pair.generator_sees_real:
+            fake = self.generator(self.batches.latents(Stream.GENERATOR_LATENTS, at), labels)
+            fake = self.batches.augmented(fake, Stream.GENERATOR_AUGMENT, at, 1)
+            fake_says = real_says = self.discriminator(fake, labels)
+            if ADVERSARIAL[loss_config.adversarial].generator_sees_real:
                 with torch.no_grad():
-                    real = self._real_batch(self.images_seen - self.config.optim.batch)
-                    real_logits = self.discriminator(self._augment(real, Stream.GENERATOR_AUGMENT, 0)).float()
-        loss = loss_pair.generator(real_logits, fake_logits)
-        self.generator_optimiser.zero_grad(set_to_none=True)
+                    real = self.batches.augmented(batch.images, Stream.GENERATOR_AUGMENT, at, 0)
+                    real_says = self.discriminator(real, labels)
+            loss = objectives.adversarial_of_generator(loss_config, real_says, fake_says)
+            total = loss
+            if self.generator.conditional:
+                total = total + objectives.supervision(loss_config, fake_says, batch.labels)
+        self._update("generator", total)
+        self._let_discriminator_learn(True)
+        return loss.detach(), self._generator_gradient()
+
+    def _reconstruction_step(self) -> tuple[Tensor, Tensor]:
+        """Move the generator and the latents of a batch's images towards making these images."""
+        if self._latents is None:
+            raise ValueError("the config has no reconstruction step")
+        batch = self.batches.real(self.images_seen)
+        latents = self._latents.rows(batch.indices)
+        with autocast(self.precision, self.device):
+            made = self.generator(latents, batch.labels.vectors)
+        loss = laplacian_pyramid_l1(made.float(), batch.images)
+        self._update("reconstruction", loss)
+        if latents.grad is not None:
+            self._latents.move(batch.indices, latents.grad * len(latents), LATENT_LR)
+        self.images_seen += self.config.optim.batch
+        return loss.detach(), self._generator_gradient()
+
+    def _update(self, name: str, loss: Tensor) -> None:
+        """One step of an optimiser, at the learning rate that the schedule has now."""
+        optimiser = self.optimisers[name]
+        optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        self.discriminator.requires_grad_(True)
-        norm = nn.utils.get_total_norm(p.grad for p in self.generator.parameters() if p.grad is not None)
-        self.generator_optimiser.step()
-        return loss.detach(), norm
+        factor = rate(self.config.optim, self.images_seen)
+        for group in optimiser.param_groups:
+            group["lr"] = group["base_lr"] * factor
+        optimiser.step()
 
-    def _real_batch(self, start: int) -> Tensor:
-        """Images at positions `start`, ... of the order, as (batch, C, R, R) in [-1, 1], channels last in memory."""
-        indices = self._order.indices(start, self.config.optim.batch)
-        if self._resident is None:
-            batch = torch.from_numpy(self._images[indices])
-        else:
-            batch = self._resident[torch.from_numpy(indices).to(self.device)]
-        images = batch.permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
-        if self.config.data.mirror:
-            coins = torch.rand(len(indices), generator=self._random(Stream.MIRROR, start), device=self.device) < 0.5
-            images = torch.where(coins[:, None, None, None], images.flip(3), images)
-        return images.contiguous(memory_format=torch.channels_last)
+    def _generator_gradient(self) -> Tensor:
+        return nn.utils.get_total_norm(p.grad for p in self.generator.parameters() if p.grad is not None)
 
-    def _latents(self, stream: Stream) -> Tensor:
-        return latents(self.config.optim.batch, self.config.generator.latent, self._random(stream, self.images_seen))
-
-    def _augment(self, images: Tensor, stream: Stream, side: int) -> Tensor:
-        config = self.config.augment
-        return augment(images, config.policy, config.strength, self._random(stream, 2 * self.images_seen + side))
-
-    def _random(self, stream: Stream, position: int) -> torch.Generator:
-        return generator_of(self.seed, stream, position, self.device)
+    def _let_discriminator_learn(self, learns: bool) -> None:
+        for parameter in self._learning:
+            parameter.requires_grad_(learns)
 
     def _check_finite(self) -> None:
         if not bool(torch.isfinite(self._statistics).all()):
             raise DivergedError(f"losses or gradients are not finite after {self.kimg:g} kimg")
+
+
+def _moved(means: tuple[Tensor, Tensor] | None, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+    """The running means of real and fake logits; the first batch begins them."""
+    if means is None:
+        return moved(real.mean().detach(), real, decay=0.0), moved(fake.mean().detach(), fake, decay=0.0)
+    return moved(means[0], real), moved(means[1], fake)

@@ -15,8 +15,10 @@ from filelock import FileLock, Timeout
 
 from ignm.config import TrialSpec, validated
 from ignm.data.cache import Dataset
+from ignm.data.targets import targets_of
 from ignm.errors import IgnmError
 from ignm.files import read_json, sweep, write_json
+from ignm.initialisation.transfer import Copied
 from ignm.metrics.evaluator import Evaluator
 from ignm.training.checkpoint import latest_checkpoint, restore, save_checkpoint
 from ignm.training.measurement import Measurement, write_measurements
@@ -53,6 +55,7 @@ def check_fits(spec: TrialSpec, dataset: Dataset) -> None:
         )
     if len(dataset.images) < 2:
         raise IgnmError(f"data.name: {data.name} has {len(dataset.images)} image; at least 2 are needed")
+    targets_of(spec.config, dataset)
 
 
 def write_spec(spec: TrialSpec, directory: Path) -> None:
@@ -88,6 +91,16 @@ def run_trial(
         yield from _train(spec, dataset, directory, evaluator, device, on_progress)
 
 
+def note_copied(copied: dict[str, Copied], directory: Path) -> None:
+    """Write down, as `initialisation.json`, what share of each network came from the checkpoint that init names."""
+    if copied:
+        summary = {
+            name: {"copied": each.copied, "total": each.total, "share": each.share, "fresh": list(each.fresh)}
+            for name, each in copied.items()
+        }
+        write_json(directory / "initialisation.json", summary)
+
+
 @contextmanager
 def _locked(directory: Path) -> Iterator[None]:
     # A process that its driver left behind may still be writing; the system frees the lock when it is gone.
@@ -112,12 +125,14 @@ def _train(
     on_progress: OnProgress,
 ) -> Iterator[Measurement]:
     sweep(directory)
-    trainer = Trainer(spec.config, dataset.images, spec.seed, device)
+    trainer = Trainer(spec.config, dataset.images, spec.seed, device, targets_of(spec.config, dataset))
     measurements: list[Measurement] = []
     checkpoint = latest_checkpoint(directory)
     if checkpoint is not None:
         restore(trainer, checkpoint, dataset.fingerprint)
         measurements = checkpoint.measurements
+    else:
+        note_copied(trainer.initialise(), directory)
     write_measurements(directory / "measurements.jsonl", measurements)
     yield from measurements
     progress = ProgressFile(directory / "progress.json")
@@ -133,7 +148,7 @@ def _train(
         measurement = _measure(trainer, evaluator, target)
         measurements.append(measurement)
         save_samples(trainer.average, directory / "samples.png")
-        save_checkpoint(trainer, measurements, dataset.channels, dataset.fingerprint, directory)
+        save_checkpoint(trainer, measurements, dataset.fingerprint, directory)
         write_measurements(directory / "measurements.jsonl", measurements)
         yield measurement
 

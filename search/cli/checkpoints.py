@@ -77,13 +77,13 @@ def _evaluation(path: Path) -> dict[str, Any]:
 def _generator(path: Path) -> tuple[Any, Any]:
     from ignm.config import load_config
     from ignm.files import read_json
-    from ignm.training.checkpoint import load_generator, load_generator_file, open_checkpoint
+    from ignm.training.checkpoint import load_generator, load_generator_file, open_checkpoint, read_shape
     from ignm.training.device import default_device
 
     device = default_device()
     if (path / "generator.safetensors").exists():
         config = load_config(path / "config.yaml")
-        channels = read_json(path / "evidence.json", "channels")["channels"]
-        return load_generator_file(path / "generator.safetensors", config, channels, device), config
+        shape = read_shape(read_json(path / "evidence.json", "shape")["shape"])
+        return load_generator_file(path / "generator.safetensors", config, shape, device), config
     checkpoint = open_checkpoint(path)
     return load_generator(checkpoint, device), checkpoint.config

@@ -4,7 +4,7 @@ import torch
 
 from ignm.config import override
 from ignm.training.ema import decay
-from ignm.training.randomness import ImageOrder
+from ignm.training.randomness import ImageOrder, Stream
 from ignm.training.trainer import DivergedError, Trainer
 
 CPU = torch.device("cpu")
@@ -60,17 +60,17 @@ def test_divergence_is_noticed(tiny_config, tiny_images):
 def test_lazy_penalty_scales_the_discriminators_adam_alone(tiny_config, tiny_images):
     config = override(tiny_config, {"loss.penalty": "r1", "loss.interval": 16, "discriminator.normalisation": None})
     trainer = Trainer(config, tiny_images, 0, CPU)
-    group = trainer.discriminator_optimiser.param_groups[0]
+    group = trainer.optimisers["discriminator"].param_groups[0]
     assert group["lr"] == pytest.approx(2e-4 * 16 / 17)
     assert group["betas"] == pytest.approx((0.5 ** (16 / 17), 0.999 ** (16 / 17)))
-    assert trainer.generator_optimiser.param_groups[0]["lr"] == pytest.approx(2e-4)
+    assert trainer.optimisers["generator"].param_groups[0]["lr"] == pytest.approx(2e-4)
 
 
 def test_the_lazy_penalty_is_a_step_of_its_own_each_interval(tiny_config, tiny_images):
     changes = {"loss.penalty": "r1", "loss.interval": 4, "discriminator.normalisation": None}
     trainer = Trainer(override(tiny_config, changes), tiny_images, 0, CPU)
     trainer.advance(8 * 8 / 1000)
-    taken = next(iter(trainer.discriminator_optimiser.state.values()))["step"]
+    taken = next(iter(trainer.optimisers["discriminator"].state.values()))["step"]
     assert (trainer.steps, int(taken)) == (8, 8 + 2)
 
 
@@ -80,7 +80,7 @@ def test_common_random_numbers_across_configs(tiny_config, tiny_images):
     for rate in (1e-4, 1e-3):
         trainer = Trainer(override(tiny_config, {"optim.generator.lr": rate}), tiny_images, 7, CPU)
         trainer.advance(0.1)
-        seen.append((trainer._real_batch(104), trainer._latents(8)))
+        seen.append((trainer.batches.real(104).images, trainer.batches.latents(Stream.GENERATOR_LATENTS, 8)))
     assert torch.equal(seen[0][0], seen[1][0])
     assert torch.equal(seen[0][1], seen[1][1])
 

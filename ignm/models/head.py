@@ -1,0 +1,116 @@
+"""From the discriminator's last map to its judgement: the logit, and what it says of the labels."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ignm.config import Config
+from ignm.config.networks import SMALLEST_MAP, DiscriminatorConfig
+from ignm.models.layers import ACTIVATIONS, biased
+from ignm.models.shape import DataShape
+
+EMBEDDED = 128
+"""Length of the contrastive embedding's vectors."""
+GROUP = 4
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a discriminator says of N images; what its config does not ask for is empty or None."""
+
+    logits: Tensor
+    """(N,)."""
+    classes: tuple[Tensor, ...] = ()
+    """(N, classes) logits for each class attribute."""
+    continuous: Tensor | None = None
+    """(N, K) predictions of the standardised continuous labels."""
+    image_embedding: Tensor | None = None
+    """(N, EMBEDDED)."""
+    label_embedding: Tensor | None = None
+    """(N, EMBEDDED)."""
+    features: Tensor | None = None
+    """(N, C, 8, 8): the map that attention as supervision reads."""
+
+
+def minibatch_std(x: Tensor) -> Tensor:
+    """Append one channel: the standard deviation over groups of images, its mean over the map (Karras et al. 2018).
+
+    (N, C, H, W) -> (N, C + 1, H, W); images i, i + N/G, ... form a group of G = 4, or of all where 4 does not divide N.
+    """
+    count, _, height, width = x.shape
+    group = GROUP if count % GROUP == 0 else count
+    parts = x.reshape(group, -1, *x.shape[1:]).float()
+    deviation = (parts.var(dim=0, correction=0) + 1e-8).sqrt().mean(dim=(1, 2, 3))
+    channel = deviation.to(x.dtype).repeat(group)[:, None, None, None].expand(-1, 1, height, width)
+    return torch.cat([x, channel], dim=1)
+
+
+def _flatten(x: Tensor, levels: int) -> Tensor:
+    return x.flatten(1)
+
+
+def _sum(x: Tensor, levels: int) -> Tensor:
+    return x.sum(dim=(2, 3))
+
+
+def _pyramid(x: Tensor, levels: int) -> Tensor:
+    # The strongest response in each cell of each grid (He et al. 2015, section 2.2).
+    return torch.cat([F.adaptive_max_pool2d(x, 2**level).flatten(1) for level in range(levels)], dim=1)
+
+
+HEADS = {"flatten": _flatten, "sum": _sum, "pyramid": _pyramid}
+"""The last map (N, C, 4, 4) to a vector."""
+
+
+def _values(own: DiscriminatorConfig, channels: int) -> int:
+    cells = {"flatten": SMALLEST_MAP**2, "sum": 1, "pyramid": sum(4**level for level in range(own.pyramid_levels))}
+    return channels * cells[own.head]
+
+
+class Head(nn.Module):
+    """The last map to a Judgement, through a fully-connected layer where the config has one."""
+
+    def __init__(self, config: Config, shape: DataShape, channels: int, activated: bool) -> None:
+        """`activated`: the map has been through an activation already."""
+        super().__init__()
+        own, loss = config.discriminator, config.loss
+        self._own = own
+        # Summing or pooling a residual stream needs one; its authors flatten it as it is (WGAN-GP).
+        entry = own.activation if not activated and own.head != "flatten" else None
+        self.activation = ACTIVATIONS[entry]()
+        width = _values(own, channels + int(own.minibatch_std))
+        self.hidden: nn.Module | None = None
+        if own.head_width is not None:
+            self.hidden = nn.Sequential(nn.Linear(width, own.head_width), ACTIVATIONS[own.activation]())
+            width = own.head_width
+        self.logit = nn.Linear(width, 1, bias=biased(own, normalised=False))
+        self.classes = nn.ModuleList()
+        if loss.classification > 0:
+            self.classes.extend(nn.Linear(width, count) for count in shape.classes)
+        self.continuous = nn.Linear(width, shape.continuous) if loss.regression > 0 else None
+        self.projection = self.image_embedding = self.label_embedding = None
+        if loss.embedding == "projection":
+            self.projection = nn.Linear(shape.labels, width, bias=False)
+        elif loss.embedding == "contrastive":
+            self.image_embedding = nn.Linear(width, EMBEDDED)
+            self.label_embedding = nn.Linear(shape.labels, EMBEDDED, bias=False)
+
+    def forward(self, x: Tensor, labels: Tensor | None, features: Tensor | None) -> Judgement:
+        """(N, C, 4, 4) and label vectors (N, labels) -> a Judgement; `features` is handed on."""
+        x = self.activation(x)
+        x = minibatch_std(x) if self._own.minibatch_std else x
+        vector = HEADS[self._own.head](x, self._own.pyramid_levels)
+        vector = vector if self.hidden is None else self.hidden(vector)
+        logits = self.logit(vector)[:, 0].float()
+        if self.projection is not None:
+            logits = logits + (vector * self.projection(labels)).float().sum(dim=1)
+        return Judgement(
+            logits,
+            tuple(head(vector).float() for head in self.classes),
+            None if self.continuous is None else self.continuous(vector).float(),
+            None if self.image_embedding is None else self.image_embedding(vector).float(),
+            None if self.label_embedding is None else self.label_embedding(labels).float(),
+            features,
+        )
