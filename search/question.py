@@ -1,5 +1,6 @@
 """What a study asks: dataset, space, budget and stages, as one validated file."""
 
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
@@ -7,17 +8,24 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 
 from ignm.config import Config, Evaluation, load_preset, nearest, override, read_yaml, validated
-from ignm.config.files import parse_yaml, set_path
-from ignm.config.schema import Resolution, Section
+from ignm.config.files import located, parse_yaml, set_path
+from ignm.config.schema import Resolution
+from ignm.config.section import Section
 from ignm.errors import IgnmError
 from spaces.axis import Value
-from spaces.space import DATASET_PATHS, Space, load_space
+from spaces.reading import load_space
+from spaces.space import Space
+from spaces.strategies import STUDY_PATHS
 
 SHORTEST = 0.01
 """kimg; below it a rung would be less than a batch."""
 
 Kimg = Annotated[float, Field(ge=SHORTEST, le=1e6)]
 Minutes = Annotated[float, Field(gt=0.0, le=1e6)]
+Setting = Value | tuple[str, ...]
+"""A value of the config: one that an axis may have, or a list of names."""
+DOTTED = ("set", "fix")
+"""Fields whose keys are dotted paths of the config."""
 
 
 class DataQuestion(Section):
@@ -94,9 +102,13 @@ class Question(Section):
     name: str = Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._-]*$")
     data: DataQuestion
     preset: str = "dcgan"
-    set: dict[str, Value] = {}
+    set: dict[str, Setting] = {}
     """Changes to the preset, the same in every trial; path -> value."""
     space: str = "first"
+    only: tuple[str, ...] = ()
+    """Strategies and paths: the axes of the space that are searched; empty: all."""
+    fix: dict[str, Setting] = {}
+    """As `set`, and stronger; an axis of the space at such a path is not searched."""
     points: tuple[dict[str, Value], ...] = ()
     """Known good points to try first, each as changes to the preset."""
     budget: Budget
@@ -107,23 +119,45 @@ class Question(Section):
 
     @model_validator(mode="after")
     def _one_dataset(self) -> "Question":
-        for place, paths in (("set", self.set), *((f"points.{i}", point) for i, point in enumerate(self.points))):
-            for path in DATASET_PATHS & paths.keys():
+        places = [(name, getattr(self, name)) for name in DOTTED]
+        for place, paths in (*places, *((f"points.{i}", point) for i, point in enumerate(self.points))):
+            for path in STUDY_PATHS & paths.keys():
                 raise ValueError(f"{place}: {path} is said once, under `data`, for the whole study")
         return self
 
     def base(self) -> Config:
         """The configuration that the space varies."""
         data = {"data.name": self.data.name, "data.resolution": self.data.resolution}
-        return load_preset(self.preset, {**self.set, **data})
+        return load_preset(self.preset, {**self.set, **self.fix, **data})
 
     def load_space(self) -> Space:
-        """Load the space and check it, and the points, against the base."""
+        """Load what is searched of the space: as narrowed, and as far as the base and the config let it be.
+
+        Raises IgnmError for a space that does not fit, and for points outside of it.
+        """
         base = self.base()
-        space = load_space(self.space, base)
+        # The whole first: what is mistaken in it is told, though it be in a part that is not searched.
+        whole = load_space(self.space, base)
+        space = (whole.only(self.only) if self.only else whole).fixed(self.fix).possible(base)
+        space.check(base)
         for point in self.points:
             space.values_of(base, override(base, point))
         return space
+
+    def narrowed(self, fix: dict[str, Any], only: Sequence[str]) -> "Question":
+        """Return the question with more paths fixed, and only some axes searched where `only` names any.
+
+        Its points keep what is still searched of them; one that does not work without the rest is left out. Raises
+        IgnmError for a path or a name that does not exist, and where nothing is left to search.
+        """
+        if self.points:
+            self.load_space()
+        changes = {"fix": {**self.fix, **fix}, "only": tuple(only) or self.only, "points": ()}
+        narrow = validated(Question, {**self.model_dump(), **changes}, f"study {self.name}")
+        base, space = narrow.base(), narrow.load_space()
+        points = ({path: point[path] for path in space.paths if path in point} for point in self.points)
+        kept = tuple(point for point in points if point and _lies_in(space, base, point))
+        return narrow.model_copy(update={"points": kept})
 
 
 def bundled_names() -> list[str]:
@@ -131,8 +165,16 @@ def bundled_names() -> list[str]:
     return sorted(entry.name.removesuffix(".yaml") for entry in _bundled().iterdir() if entry.name.endswith(".yaml"))
 
 
-def load_question(source: str, changes: dict[str, Any] | None = None) -> Question:
-    """Load a question by its bundled name or from a YAML file, with values at some dotted paths replaced."""
+def load_question(
+    source: str,
+    changes: dict[str, Any] | None = None,
+    fix: dict[str, Any] | None = None,
+    only: Sequence[str] = (),
+) -> Question:
+    """Load a question by its bundled name or from a YAML file, with values at some dotted paths replaced.
+
+    `fix` and `only` narrow what is searched, as `Question.narrowed` says.
+    """
     if source in bundled_names():
         raw = parse_yaml((_bundled() / f"{source}.yaml").read_text(encoding="utf-8"), f"study {source}")
         name = source
@@ -146,20 +188,37 @@ def load_question(source: str, changes: dict[str, Any] | None = None) -> Questio
         )
     raw = {"name": name, **raw}
     for path, value in (changes or {}).items():
-        if path.startswith("set."):
-            # The keys of `set` are dotted paths themselves.
-            raw["set"] = {**raw.get("set", {}), path.removeprefix("set."): value}
+        field, _, rest = path.partition(".")
+        if field in DOTTED and rest:
+            # The keys of these are dotted paths themselves.
+            known = raw.get(field, {})
+            if not isinstance(known, dict):
+                raise IgnmError(f"study {source}: {field}: expected a mapping of paths to values, found {known!r}")
+            raw[field] = {**known, **located({rest: value}, Path())}
         else:
             set_path(raw, path, value)
     question = validated(Question, raw, f"study {source}")
+    if fix or only:
+        return question.narrowed(located(fix or {}, Path()), only)
     question.load_space()
     return question
+
+
+def _lies_in(space: Space, base: Config, point: dict[str, Value]) -> bool:
+    try:
+        space.values_of(base, override(base, point))
+    except IgnmError:
+        return False
+    return True
 
 
 def _from_file(path: Path) -> dict[str, Any]:
     raw = read_yaml(path)
     # A study's own record repeats the question that it answers.
     raw = raw["question"] if isinstance(raw.get("question"), dict) else raw
+    for field in DOTTED:
+        if isinstance(raw.get(field), dict):
+            raw = raw | {field: located(raw[field], path.parent)}
     space = raw.get("space")
     if isinstance(space, str) and space.endswith((".yaml", ".yml")):
         return raw | {"space": str((path.parent / space).resolve())}

@@ -6,6 +6,7 @@ so a killed search takes up the unfinished trials under their own names before i
 
 import warnings
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -57,9 +58,19 @@ def open_optuna(folder: StudyFolder, question: Question) -> optuna.Study:
 class StudySearch(OptunaSearch):
     """Suggests the unfinished trials of a study first, then new ones, and tells Optuna how each ended."""
 
-    def __init__(self, folder: StudyFolder, question: Question, space: Space, tune_config: dict[str, Any]) -> None:
-        """Open Optuna's study and reconcile it with the trial folders; `tune_config` is handed on to every trial."""
-        self._folder, self._question, self._axes = folder, question, space
+    def __init__(
+        self,
+        folder: StudyFolder,
+        question: Question,
+        space: Space,
+        tune_config: dict[str, Any],
+        check: Callable[[Config], None] = lambda config: None,
+    ) -> None:
+        """Open Optuna's study and reconcile it with the trial folders; `tune_config` is handed on to every trial.
+
+        `check` raises IgnmError for a config that cannot be trained on the study's dataset.
+        """
+        self._folder, self._question, self._axes, self._check = folder, question, space, check
         self._tune_config = tune_config
         self._base: Config = question.base()
         self._names: dict[str, str] = {}
@@ -144,7 +155,7 @@ class StudySearch(OptunaSearch):
             trial = self._ot_study.ask()
             values = self._suggest_values(trial)
             try:
-                override(self._base, values)
+                self._check(override(self._base, values))
             except IgnmError as error:
                 refusal = str(error)
                 trial.set_constraint(REFUSED, 1.0)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from ignm.errors import IgnmError
 from ignm.files import sweep
 from ignm.metrics.evaluator import Evaluator, resolve_extractor
 from ignm.training.device import default_device
+from ignm.training.trial import check_config, check_new
 from search.clock import StageClock
 from search.cluster import connected, run_trials, slots, tune_config_of
 from search.confirming import begin_runs, make_plan
@@ -46,7 +48,8 @@ class Study:
         """Search the space; ends when the asked number of trials has ended or the time is over."""
         question = self.question
         clock = StageClock(self.folder.path / "clock.json", "search")
-        searcher = StudySearch(self.folder, question, question.load_space(), self._tune_config())
+        check = partial(check_new, dataset=self.dataset)
+        searcher = StudySearch(self.folder, question, question.load_space(), self._tune_config(), check)
         limit = question.budget.minutes
         missing = searcher.missing
         if missing > 0 and limit is not None and clock.seconds >= limit * 60:
@@ -106,6 +109,7 @@ def opened(question: Question, storage: Path, console: Console, address: str | N
     folder = StudyFolder(storage / question.name)
     question = _with_extractor(question, folder)
     dataset = load_dataset(console, question.data.name, question.data.resolution)
+    check_config(question.base(), dataset)
     with console.status("computing the reference statistics"):
         evaluator = Evaluator(question.evaluation, dataset, default_device())
     data = {

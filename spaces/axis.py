@@ -1,13 +1,15 @@
 """An axis: one dimension of a space, named by its path in the Config and by its strategy."""
 
 import math
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from ignm.config.schema import Section
+from ignm.config.section import Section
+from ignm.errors import IgnmError
+from spaces.strategies import Strategy, strategy_of
 
-Strategy = Literal["data", "structure", "init", "loss", "optim"]
 Value = bool | int | float | str | None
 
 
@@ -19,11 +21,11 @@ class ChoiceDomain(Section):
 
     def __contains__(self, value: Any) -> bool:
         """Whether the value is one of the choices (true and 1 are different choices)."""
-        return any(value == own and type(value) is type(own) for own in self.values)
+        return any(value == own and isinstance(value, bool) == isinstance(own, bool) for own in self.values)
 
     def describe(self) -> str:
         """The domain in a table cell."""
-        return ", ".join("null" if value is None else str(value) for value in self.values)
+        return ", ".join(map(_shown, self.values))
 
 
 class NumberDomain(Section):
@@ -65,12 +67,47 @@ class Axis(Section):
     path: str
     """Dotted path into the Config."""
     strategy: Strategy
-    """Which of the paper's four strategies it belongs to; `optim` for what belongs to none."""
+    """Whose path it is; follows from the path, and is refused where a file says otherwise."""
     domain: Domain
     when: dict[str, Annotated[tuple[Value, ...], Field(min_length=1)]] = {}
-    """The axis exists only where each of these paths has one of these values."""
+    """The axis exists only where each of these paths has one of these values,"""
+    needs: tuple[str, ...] = ()
+    """and where each of these paths has any value but null."""
     source: str = ""
     """Where the idea comes from."""
+
+    @property
+    def depends_on(self) -> tuple[str, ...]:
+        """The paths that its condition names."""
+        return (*self.when, *self.needs)
+
+    def exists(self, at: Mapping[str, Value]) -> bool:
+        """Whether its condition holds where the paths have the values `at`."""
+        return all(at[path] in allowed for path, allowed in self.when.items()) and all(
+            at[path] is not None for path in self.needs
+        )
+
+    def describe_condition(self) -> str:
+        """The condition in a table cell; empty where there is none."""
+        allowed = [f"{path}: {', '.join(map(_shown, values))}" for path, values in self.when.items()]
+        return "; ".join([*allowed, *(f"{path} not null" for path in self.needs)])
+
+    @model_validator(mode="before")
+    @classmethod
+    def _strategy_of_its_path(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or not isinstance(data.get("path"), str):
+            return data
+        try:
+            return {"strategy": strategy_of(data["path"]), **data}
+        except IgnmError as error:
+            raise ValueError(str(error)) from None
+
+    @model_validator(mode="after")
+    def _right_strategy(self) -> "Axis":
+        right = strategy_of(self.path)
+        if self.strategy != right:
+            raise ValueError(f"{self.path}: belongs to strategy {right}, not {self.strategy}; the key may be left out")
+        return self
 
     @model_validator(mode="before")
     @classmethod
@@ -91,3 +128,7 @@ class Axis(Section):
             raise ValueError(f"{brief[0]} takes [low, high], not {given!r}")
         kind = brief[0].removeprefix("log_")
         return rest | {"domain": {"kind": kind, "low": given[0], "high": given[1], "log": brief[0].startswith("log_")}}
+
+
+def _shown(value: Value) -> str:
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

@@ -13,6 +13,9 @@ from ignm.config.schema import Config
 from ignm.errors import IgnmError
 from ignm.files import write_text
 
+FILE_PATHS = frozenset({"init.checkpoint", "init.features_weights"})
+"""Paths of the Config whose values are files or folders."""
+
 
 class _Loader(yaml.SafeLoader):
     """Safe YAML that reads 2e-4 as a number (YAML 1.1 wants 2.0e-4) and refuses a key given twice."""
@@ -91,15 +94,25 @@ def override(config: Config, changes: Mapping[str, Any]) -> Config:
     return _with_overrides(config.model_dump(mode="json"), changes, "config")
 
 
-def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
-    """Turn `path=value` strings (values in YAML) into a mapping; raise IgnmError for one without `=`."""
+def parse_assignments(assignments: Iterable[str], option: str = "--set") -> dict[str, Any]:
+    """Turn `path=value` strings (values in YAML), given by `option`, into a mapping; IgnmError for one without `=`."""
     changes: dict[str, Any] = {}
     for assignment in assignments:
         path, separator, value = assignment.partition("=")
         if not separator or not path.strip():
-            raise IgnmError(f"--set {assignment}: expected path=value, for example --set optim.generator.lr=1e-4")
-        changes[path.strip()] = parse_yaml(value, f"--set {assignment}")
+            raise IgnmError(f"{option} {assignment}: expected path=value, for example {option} optim.generator.lr=1e-4")
+        changes[path.strip()] = parse_yaml(value, f"{option} {assignment}")
     return changes
+
+
+def located(changes: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Return the changes with the files that they name made absolute, as trials run in other folders."""
+    return {
+        path: str(folder.resolve() / Path(value).expanduser())
+        if path in FILE_PATHS and isinstance(value, str)
+        else value
+        for path, value in changes.items()
+    }
 
 
 def value_at(config: Config, path: str) -> Any:

@@ -53,7 +53,7 @@ class Targets:
 
 
 def targets_of(config: Config, dataset: Dataset) -> Targets:
-    """Return what `config` learns of the dataset's labels; raise IgnmError where it asks for ones that are not there."""
+    """Return what `config` learns of a dataset's labels; raise IgnmError where it asks for ones that are not there."""
     if not config.uses_labels:
         return Targets.none(len(dataset.images))
     class_names, continuous_names = _chosen(config, dataset)

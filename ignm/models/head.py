@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from ignm.config import Config
 from ignm.config.networks import SMALLEST_MAP, DiscriminatorConfig
@@ -57,7 +56,11 @@ def _sum(x: Tensor, levels: int) -> Tensor:
 
 def _pyramid(x: Tensor, levels: int) -> Tensor:
     # The strongest response in each cell of each grid (He et al. 2015, section 2.2).
-    return torch.cat([F.adaptive_max_pool2d(x, 2**level).flatten(1) for level in range(levels)], dim=1)
+    parts = []
+    for cells in (2**level for level in range(levels)):
+        side = SMALLEST_MAP // cells
+        parts.append(x.unflatten(3, (cells, side)).unflatten(2, (cells, side)).amax(dim=(3, 5)).flatten(1))
+    return torch.cat(parts, dim=1)
 
 
 HEADS = {"flatten": _flatten, "sum": _sum, "pyramid": _pyramid}

@@ -75,30 +75,40 @@ def channels_at(own: NetworkConfig, widest: int, size: int) -> int:
     return max(1, round(own.width * growth))
 
 
-def _normal(weight: Tensor, generator: torch.Generator) -> None:
-    nn.init.normal_(weight, 0.0, 0.02, generator=generator)
+Weighted = nn.Conv2d | nn.ConvTranspose2d | nn.Linear
 
 
-def _orthogonal(weight: Tensor, generator: torch.Generator) -> None:
-    nn.init.orthogonal_(weight, generator=generator)
+def fan_in(layer: Weighted) -> int:
+    """How many values a value that the layer gives is a sum of."""
+    if isinstance(layer, nn.ConvTranspose2d):
+        # A stride leaves gaps between the pixels that the kernel sees (torch's own rule counts the channels out).
+        return layer.in_channels * math.prod(layer.kernel_size) // math.prod(layer.stride)
+    return layer.weight.shape[1:].numel()
 
 
-def _xavier(weight: Tensor, generator: torch.Generator) -> None:
-    nn.init.xavier_uniform_(weight, generator=generator)
+def _normal(layer: Weighted, generator: torch.Generator) -> None:
+    nn.init.normal_(layer.weight, 0.0, 0.02, generator=generator)
 
 
-def _he(weight: Tensor, generator: torch.Generator) -> None:
-    nn.init.kaiming_uniform_(weight, generator=generator)
+def _orthogonal(layer: Weighted, generator: torch.Generator) -> None:
+    nn.init.orthogonal_(layer.weight, generator=generator)
 
 
-WEIGHTS: dict[str, Callable[[Tensor, torch.Generator], None]] = {
+def _xavier(layer: Weighted, generator: torch.Generator) -> None:
+    nn.init.xavier_uniform_(layer.weight, generator=generator)
+
+
+def _he(layer: Weighted, generator: torch.Generator) -> None:
+    bound = math.sqrt(6 / max(1, fan_in(layer)))
+    nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
+
+
+WEIGHTS: dict[str, Callable[[Weighted, torch.Generator], None]] = {
     "normal": _normal,
     "orthogonal": _orthogonal,
     "xavier": _xavier,
     "he": _he,
 }
-
-WEIGHTED = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 
 
 @torch.no_grad()
@@ -108,8 +118,8 @@ def initialise(network: nn.Module, weights: str, generator: torch.Generator) -> 
     Biases are 0; with `normal`, gains of batch normalisation are N(1, 0.02) (DCGAN's reference code).
     """
     for module in network.modules():
-        if isinstance(module, WEIGHTED):
-            WEIGHTS[weights](module.weight, generator)
+        if isinstance(module, Weighted):
+            WEIGHTS[weights](module, generator)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
         elif isinstance(module, nn.BatchNorm2d) and module.affine and weights == "normal":
@@ -119,5 +129,5 @@ def initialise(network: nn.Module, weights: str, generator: torch.Generator) -> 
 def apply_spectral_norm(network: nn.Module) -> None:
     """Give every weight a spectral norm of 1 by one power iteration a forward pass (Miyato et al. 2018)."""
     for module in network.modules():
-        if isinstance(module, WEIGHTED):
+        if isinstance(module, Weighted):
             nn.utils.parametrizations.spectral_norm(module, eps=1e-6)

@@ -51,14 +51,13 @@ class ProjectedDiscriminator(nn.Module):
 
 
 def _tower(own: DiscriminatorConfig, channels: int, size: int, widest: int) -> nn.Sequential:
-    """Blocks from one scale's map down to 4x4; a map that is as small already has one block that keeps its size."""
+    """Blocks from one scale's map down to 4x4, or one on a map that is as small already, then the extra blocks."""
     make = ResidualBlock if own.block == "residual" else plain_block
-    if size == SMALLEST_MAP:
-        return nn.Sequential(make(own, channels, channels_at(own, widest, size), halve=False))
-    blocks = []
+    last = channels_at(own, widest, SMALLEST_MAP)
+    blocks = [make(own, channels, last, halve=False)] if size == SMALLEST_MAP else []
     while size > SMALLEST_MAP:
         size //= 2
         width = channels_at(own, widest, size)
         blocks.append(make(own, channels, width))
         channels = width
-    return nn.Sequential(*blocks)
+    return nn.Sequential(*blocks, *(make(own, last, last, halve=False) for _ in range(own.extra_blocks)))

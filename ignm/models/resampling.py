@@ -25,9 +25,24 @@ class BlurPool(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, H/2, W/2)."""
-        channels, padding = x.shape[1], self._padding * 2
-        kernel = self.kernel.to(x.dtype).expand(channels, 1, -1, -1)
-        return F.conv2d(F.pad(x, padding, mode="replicate"), kernel, stride=2, groups=channels)
+        kernel = self.kernel.to(x.dtype).expand(x.shape[1], 1, -1, -1)
+        before, after = self._padding
+        for _ in range(2):
+            # F.pad's own derivative is summed in any order on a GPU; resuming is to be bit-exact.
+            x = torch.cat([x[..., :1]] * before + [x] + [x[..., -1:]] * after, dim=-1).mT
+        return F.conv2d(x, kernel, stride=2, groups=x.shape[1])
+
+
+class Bilinear(nn.Module):
+    """Twice as large, bilinearly; F.interpolate's own derivative is summed in any order on a GPU."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C, 2H, 2W)."""
+        for _ in range(2):
+            before = torch.cat([x[..., :1], x[..., :-1]], dim=-1)
+            after = torch.cat([x[..., 1:], x[..., -1:]], dim=-1)
+            x = torch.stack([0.25 * before + 0.75 * x, 0.75 * x + 0.25 * after], dim=-1).flatten(-2).mT
+        return x
 
 
 def _transposed(inner: int, outer: int, bias: bool) -> nn.Sequential:
@@ -39,7 +54,7 @@ def _nearest(inner: int, outer: int, bias: bool) -> nn.Sequential:
 
 
 def _bilinear(inner: int, outer: int, bias: bool) -> nn.Sequential:
-    return nn.Sequential(nn.Upsample(scale_factor=2, mode="bilinear"), nn.Conv2d(inner, outer, 3, padding=1, bias=bias))
+    return nn.Sequential(Bilinear(), nn.Conv2d(inner, outer, 3, padding=1, bias=bias))
 
 
 def _pixel_shuffle(inner: int, outer: int, bias: bool) -> nn.Sequential:
@@ -57,7 +72,7 @@ UPSAMPLING: dict[str, Callable[[int, int, bool], nn.Sequential]] = {
 
 def enlarged(kind: str) -> nn.Module:
     """The shortcut beside an upsampling convolution: without weights, twice as large."""
-    return nn.Upsample(scale_factor=2, mode="bilinear" if kind == "bilinear" else "nearest")
+    return Bilinear() if kind == "bilinear" else nn.Upsample(scale_factor=2)
 
 
 def _average_pool(size: int) -> nn.Module:

@@ -32,7 +32,7 @@ class Batches:
         self._images, self._targets = images, targets
         self._resident = torch.from_numpy(np.array(images)).to(device) if fits(images.nbytes, device) else None
 
-    def real(self, start: int) -> RealBatch:
+    def real(self, start: int, mirror: bool = True) -> RealBatch:
         """Images at positions `start`, ... of the order, mirrored at even odds where the config says so."""
         indices = self._order.indices(start, self._config.optim.batch)
         if self._resident is None:
@@ -40,7 +40,7 @@ class Batches:
         else:
             batch = self._resident[torch.from_numpy(indices).to(self._device)]
         images = batch.permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
-        if self._config.data.mirror:
+        if mirror and self._config.data.mirror:
             coins = torch.rand(len(indices), generator=self.random(Stream.MIRROR, start), device=self._device) < 0.5
             images = torch.where(coins[:, None, None, None], images.flip(3), images)
         images = images.contiguous(memory_format=torch.channels_last)

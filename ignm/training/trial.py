@@ -13,12 +13,12 @@ from pathlib import Path
 import torch
 from filelock import FileLock, Timeout
 
-from ignm.config import TrialSpec, validated
+from ignm.config import Config, TrialSpec, validated
 from ignm.data.cache import Dataset
 from ignm.data.targets import targets_of
 from ignm.errors import IgnmError
 from ignm.files import read_json, sweep, write_json
-from ignm.initialisation.transfer import Copied
+from ignm.initialisation.transfer import Copied, load_initial
 from ignm.metrics.evaluator import Evaluator
 from ignm.training.checkpoint import latest_checkpoint, restore, save_checkpoint
 from ignm.training.measurement import Measurement, write_measurements
@@ -46,16 +46,29 @@ class ProgressFile:
             self.written = now
 
 
-def check_fits(spec: TrialSpec, dataset: Dataset) -> None:
-    """Raise IgnmError where the dataset is not the one that the config names, or has nothing to learn from."""
-    data = spec.config.data
+def check_config(config: Config, dataset: Dataset) -> None:
+    """Raise IgnmError where the dataset is not the one that the config names, or lacks what the config learns of it."""
+    data = config.data
     if (dataset.name, dataset.resolution) != (data.name, data.resolution):
         raise IgnmError(
             f"data: the config names {data.name} at {data.resolution}, given {dataset.name} at {dataset.resolution}"
         )
     if len(dataset.images) < 2:
         raise IgnmError(f"data.name: {data.name} has {len(dataset.images)} image; at least 2 are needed")
-    targets_of(spec.config, dataset)
+    targets_of(config, dataset)
+
+
+def check_new(config: Config, dataset: Dataset) -> None:
+    """Raise IgnmError where a trial of this config could not begin: as `check_config`, and for missing files.
+
+    A trial that goes on from its own checkpoint no longer needs the one that `init` names.
+    """
+    check_config(config, dataset)
+    if config.init.checkpoint is not None:
+        load_initial(config.init.checkpoint, config.init.networks)
+    weights = config.init.features_weights
+    if weights is not None and not Path(weights).expanduser().is_file():
+        raise IgnmError(f"init.features_weights: {weights}: no such file")
 
 
 def write_spec(spec: TrialSpec, directory: Path) -> None:
@@ -85,7 +98,7 @@ def run_trial(
     one device with one number of threads. Raises DivergedError when the training is no longer finite, IgnmError when
     the directory belongs to another trial, to other images, or to a process that has not let go after LOCK_SECONDS.
     """
-    check_fits(spec, dataset)
+    check_config(spec.config, dataset)
     with _locked(directory):
         write_spec(spec, directory)
         yield from _train(spec, dataset, directory, evaluator, device, on_progress)

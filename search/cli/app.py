@@ -8,7 +8,7 @@ from rich.logging import RichHandler
 
 from ignm import __version__
 from ignm.errors import IgnmError
-from search.cli import checkpoints, datasets, studies, training
+from search.cli import checkpoints, datasets, describing, studies, training
 from search.cli.console import errors
 
 EXIT_USER_ERROR = 2
@@ -27,6 +27,7 @@ app.add_typer(datasets.app, name="data")
 training.register(app)
 studies.register(app)
 checkpoints.register(app)
+describing.register(app)
 
 
 def _version(wanted: bool) -> None:

@@ -21,6 +21,19 @@ ADDRESS = typer.Option(
 SET = typer.Option(
     [], "--set", metavar="PATH=VALUE", help="Change the study, for example budget.trials=20; may be repeated."
 )
+FIX = typer.Option(
+    [],
+    "--fix",
+    metavar="PATH=VALUE",
+    help="Give a path of the config this value in every trial, and search it no more; may be repeated.",
+)
+ONLY = typer.Option(
+    [],
+    "--only",
+    metavar="STRATEGY|PATH",
+    help="Search only the axes of this strategy (data, structure, init, loss, optim) or this path; may be repeated, or "
+    "a list with commas.",
+)
 FOLDER = typer.Argument(help="A study's folder, or its name under --storage.", show_default=False)
 
 
@@ -30,19 +43,40 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def run(study: str = STUDY, storage: Path = STORAGE, address: str = ADDRESS, set_: list[str] = SET) -> None:
+def run(
+    study: str = STUDY,
+    storage: Path = STORAGE,
+    address: str = ADDRESS,
+    set_: list[str] = SET,
+    fix: list[str] = FIX,
+    only: list[str] = ONLY,
+) -> None:
     """Run all stages of a study: search, confirm, report. Run it again to go on after anything."""
-    _stages(study, storage, address, set_, ("search", "confirm", "report"))
+    _stages(_question(study, set_, fix, only), storage, address, ("search", "confirm", "report"))
 
 
-def search(study: str = STUDY, storage: Path = STORAGE, address: str = ADDRESS, set_: list[str] = SET) -> None:
+def search(
+    study: str = STUDY,
+    storage: Path = STORAGE,
+    address: str = ADDRESS,
+    set_: list[str] = SET,
+    fix: list[str] = FIX,
+    only: list[str] = ONLY,
+) -> None:
     """Search the space only."""
-    _stages(study, storage, address, set_, ("search",))
+    _stages(_question(study, set_, fix, only), storage, address, ("search",))
 
 
-def confirm(study: str = STUDY, storage: Path = STORAGE, address: str = ADDRESS, set_: list[str] = SET) -> None:
+def confirm(
+    study: str = STUDY,
+    storage: Path = STORAGE,
+    address: str = ADDRESS,
+    set_: list[str] = SET,
+    fix: list[str] = FIX,
+    only: list[str] = ONLY,
+) -> None:
     """Run the search's best again on fresh seeds, and keep the winner."""
-    _stages(study, storage, address, set_, ("confirm",))
+    _stages(_question(study, set_, fix, only), storage, address, ("confirm",))
 
 
 def report(folder: Path = FOLDER, storage: Path = STORAGE) -> None:
@@ -109,11 +143,15 @@ def best(
     console.print(f"samples: {opened.best / 'samples.png'}", highlight=False, soft_wrap=True)
 
 
-def _stages(study: str, storage: Path, address: str | None, assignments: list[str], stages: Iterable[str]) -> None:
+def _question(study: str, assignments: list[str], fixed: list[str], only: list[str]) -> "Question":
     from ignm.config import parse_assignments
     from search.question import load_question
 
-    question: Question = load_question(study, parse_assignments(assignments))
+    names = [name.strip() for given in only for name in given.split(",") if name.strip()]
+    return load_question(study, parse_assignments(assignments), parse_assignments(fixed, "--fix"), names)
+
+
+def _stages(question: "Question", storage: Path, address: str | None, stages: Iterable[str]) -> None:
     # Ray, Optuna and torch are imported only when the question is known to be a good one.
     from search.stages import opened
 

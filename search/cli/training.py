@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import typer
+from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from search.cli.console import console, stopped
@@ -55,6 +56,8 @@ def train(
         task = bar.add_task("training", total=kimg)
         try:
             for each in run_trial(spec, dataset, out, evaluator, device, lambda at: bar.update(task, completed=at)):
+                if each.point == points[0]:
+                    _tell_copied(bar.console, out)
                 bar.update(task, completed=each.kimg)
                 bar.console.print(
                     f"{each.kimg:8.1f} kimg  {each.metric} {each.quality:.3f}  diversity {each.diversity:.3f}  "
@@ -66,6 +69,17 @@ def train(
         except KeyboardInterrupt:
             raise stopped() from None
     console.print(f"samples: {out / 'samples.png'}", highlight=False, soft_wrap=True)
+
+
+def _tell_copied(console: Console, out: Path) -> None:
+    """Say what share of each network came from the checkpoint that init names, if it names one."""
+    from ignm.files import read_json
+
+    path = out / "initialisation.json"
+    for name, each in (read_json(path) if path.exists() else {}).items():
+        console.print(
+            f"{name}: {each['share']:.0%} of {each['total']:,} parameters from init.checkpoint", highlight=False
+        )
 
 
 def dataset_changes(data: str, resolution: int, resolution_was_set: bool) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 import re
 import sys
+import types
 import zipfile
 
 import pytest
@@ -47,7 +48,20 @@ def good_folder(tmp_path):
 def test_help_names_every_command(ignm):
     code, text = ignm("--help")
     assert code == 0
-    for command in ("data", "train", "run", "search", "confirm", "report", "status", "best", "sample", "evaluate"):
+    assert "describe" in text
+    for command in (
+        "data",
+        "train",
+        "run",
+        "search",
+        "confirm",
+        "report",
+        "status",
+        "best",
+        "sample",
+        "evaluate",
+        "describe",
+    ):
         assert re.search(rf"\b{command}\b", text), command
 
 
@@ -75,6 +89,16 @@ def test_a_mistyped_command_suggests_the_right_one(ignm):
         (("run", "quikc"), "did you mean 'quick'?"),
         (("run", "absent.yaml"), "no such file"),
         (("run", "quick", "--set", "budget.trails=3"), "did you mean 'trials'?"),
+        (("run", "quick", "--fix", "optim.bach=3"), "did you mean 'batch'?"),
+        (("run", "quick", "--fix", "optim.batch"), "--fix optim.batch: expected path=value"),
+        (("search", "quick", "--only", "los"), "did you mean 'loss'?"),
+        (("search", "quick", "--only", "init,loss"), "quick has no axis of this strategy"),
+        (("confirm", "quick", "--only", "augment.policy", "--fix", "augment.policy=null"), "nothing is left to search"),
+        (("run", "quick", "--only", "loss, optim", "--set", "data.name=nobody"), "no dataset 'nobody'"),
+        (("describe", "ful"), "neither a preset nor a space (did you mean 'full'?); presets: dcgan"),
+        (("describe", "full", "--preset", "dcgann"), "did you mean 'dcgan'?"),
+        (("describe", "full", "--set", "optim.bach=3"), "did you mean 'batch'?"),
+        (("describe", "absent.yaml"), "no such file"),
         (("run", "quick", "--set", "data.name=nobody"), "no dataset 'nobody'"),
         (("status", "nothing"), "no study here"),
         (("best", "nothing"), "no study here"),
@@ -93,6 +117,42 @@ def test_mistakes_are_told_and_leave_nothing(ignm, tmp_path, arguments, expected
     assert expected in text
     assert not (tmp_path / "o").exists()
     assert not (tmp_path / "studies").exists()
+
+
+def test_describe_a_space(ignm):
+    code, text = ignm("describe", "first")
+    assert code == 0
+    assert "space first: " in text
+    assert "15 axes: data 2, structure 6, loss 3, optim 4" in text
+    assert "34,560 discrete combinations, 3 continuous dimensions" in text
+    assert "loss.gamma loss 0.01 to 10, log loss.penalty: r1 Mescheder et al. 2018" in text
+
+
+def test_describe_tells_what_a_base_rules_out(ignm):
+    assert "7 axes: init 7; 3 of them do not exist on this base" in ignm("describe", "init")[1]
+    text = ignm("describe", "init", "--set", "init.checkpoint=a", "--preset", "dcgan")[1]
+    assert "7 axes: init 7 " in text
+    assert "init.layer_decay init 0.5, 0.7, 0.9, 1.0 init.checkpoint not null" in text
+
+
+def test_describe_a_space_or_a_study_of_ones_own(ignm, tmp_path):
+    (tmp_path / "mine.yaml").write_text("include: [data]\naxes: [{path: optim.batch, choice: [8]}]\n")
+    code, text = ignm("describe", "mine.yaml")
+    assert (code, "4 axes: data 3, optim 1" in text) == (0, True)
+    (tmp_path / "study.yaml").write_text("budget: {trials: 3}\n")
+    code, text = ignm("describe", "study.yaml")
+    assert (code, "is a study; describe its space" in text) == (2, True)
+
+
+def test_describe_leaves_configurations_to_the_models(ignm, tmp_path, monkeypatch):
+    described = []
+    module = types.ModuleType("search.cli.describing_model")
+    module.describe_model = lambda console, config: described.append(config)
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    (tmp_path / "mine.yaml").write_text("generator: {width: 24}\n")
+    assert ignm("describe", "dcgan", "--set", "generator.width=24")[0] == 0
+    assert ignm("describe", "mine.yaml")[0] == 0
+    assert [config.generator.width for config in described] == [24, 24]
 
 
 def test_import_lists_and_shows(ignm, good_folder, tmp_path):

@@ -5,7 +5,9 @@ import pytest
 import yaml
 
 from ignm.errors import IgnmError
+from search.folder import StudyFolder
 from search.question import Budget, bundled_names, load_question
+from search.record import read_question, record_question
 
 STUDY = {
     "data": {"name": "drawn", "resolution": 16},
@@ -51,6 +53,15 @@ def test_a_study_is_named_by_its_file_and_changed_by_path(tmp_path):
         ({"points": {"a": 1}}, r"points: "),
         ({"budget": {"trials": 3, "kimg": 0.001}}, r"budget.kimg: .*0.01"),
         ({"evaluation": {"seed": -1}}, r"evaluation.seed: .*greater than or equal to 0"),
+        ({"fix": {"optim.bach": 3}}, r"optim.bach: unknown key \(did you mean 'batch'\?\)"),
+        ({"fix": {"optim.batch": 1}}, r"optim.batch: .*greater than or equal to 2"),
+        ({"fix": {"data.resolution": 64}}, r"fix: data.resolution is said once"),
+        ({"fix": 3}, r"fix: .*dictionary"),
+        ({"only": "loss"}, r"only: .*tuple"),
+        ({"only": ["los"]}, r"only los: neither .* \(did you mean 'loss'\?\)"),
+        ({"only": ["init"]}, r"no axis of this strategy; it has axes of data, structure, loss, optim"),
+        ({"only": ["data"], "fix": {"augment.policy": None}}, r"every axis is fixed"),
+        ({"fix": {"generator.width": 24}, "points": [{"generator.width": 64}]}, r"other paths differ"),
     ],
 )
 def test_faults_are_told_by_path(tmp_path, changes, expected):
@@ -72,6 +83,96 @@ def test_a_studys_own_record_is_a_study(tmp_path):
 
 def test_values_under_set_are_changed_by_their_own_dotted_path(tmp_path):
     assert load_question(write(tmp_path), {"set.optim.batch": 32}).set == {"optim.batch": 32}
+
+
+def test_lists_of_labels_can_be_set(tmp_path):
+    question = load_question(write(tmp_path, set={"data.labels": ["smile"]}), {"fix.optim.batch": 32})
+    assert question.base().data.labels == ("smile",)
+    assert question.fix == {"optim.batch": 32}
+
+
+@pytest.mark.parametrize("field", ["set", "fix"])
+def test_changes_of_what_is_not_a_mapping_are_told(tmp_path, field):
+    with pytest.raises(IgnmError, match=f"{field}: expected a mapping"):
+        load_question(write(tmp_path, **{field: 3}), {f"{field}.optim.batch": 32})
+
+
+def test_what_is_fixed_is_in_the_base_and_not_searched(tmp_path):
+    whole = load_question(write(tmp_path, set={"generator.width": 32}))
+    fixed = load_question(write(tmp_path, set={"generator.width": 32}), fix={"generator.width": 24, "optim.batch": 16})
+    assert (fixed.base().generator.width, fixed.base().optim.batch) == (24, 16)
+    assert set(whole.load_space().paths) - set(fixed.load_space().paths) == {"generator.width"}
+
+
+def test_only_some_strategies_and_paths_are_searched(tmp_path):
+    paths = load_question(write(tmp_path), only=["loss", "optim.generator.lr"]).load_space().paths
+    assert paths == ["loss.adversarial", "optim.generator.lr"]
+
+
+def test_what_is_narrowed_on_the_way_adds_to_the_files_own(tmp_path):
+    path = write(tmp_path, fix={"generator.width": 24, "augment.policy": None}, only=["structure"])
+    question = load_question(path, fix={"generator.width": 32})
+    assert question.fix == {"generator.width": 32, "augment.policy": None}
+    assert {axis.strategy for axis in question.load_space().axes} == {"structure"}
+    assert load_question(path, only=["optim"]).load_space().paths == ["optim.generator.lr", "optim.discriminator.lr"]
+
+
+def test_axes_that_a_fixed_value_rules_out_are_not_searched(tmp_path):
+    question = load_question(write(tmp_path, space="first"), fix={"discriminator.normalisation": "batch"})
+    assert not {"loss.penalty", "loss.gamma"} & set(question.load_space().paths)
+    with pytest.raises(IgnmError, match=r"no axis of it exists for this base\n  loss.gamma exists only with"):
+        load_question(write(tmp_path, space="first"), only=["loss.gamma"])
+
+
+def test_values_that_a_fixed_value_rules_out_are_not_searched(tmp_path):
+    path = write(tmp_path, preset="wgan-gp", space="full")
+    axes = {axis.path: axis.domain for axis in load_question(path, fix={"loss.penalty": "r1"}).load_space().axes}
+    assert "batch" not in axes["discriminator.normalisation"]
+    assert "loss.gamma" in axes
+    assert not {"loss.penalty", "loss.clip"} & axes.keys()
+
+
+def test_known_points_keep_what_is_still_searched(tmp_path):
+    points = [
+        {"loss.adversarial": "hinge", "generator.width": 32},
+        {"generator.width": 24},
+        {"discriminator.normalisation": None, "loss.penalty": "r1", "loss.gamma": 0.1},
+    ]
+    path = write(tmp_path, space="first", points=[points[0], {"generator.width": 48}, points[2]])
+    assert load_question(path).points[0] == points[0]
+    # The last point's penalty cannot do with the baseline's batch normalisation, and the second has no loss to keep.
+    assert load_question(path, only=["loss"]).points == ({"loss.adversarial": "hinge"},)
+    assert load_question(path, fix={"generator.width": 64}).points == ({"loss.adversarial": "hinge"}, points[2])
+    with pytest.raises(IgnmError, match=r"does not contain the config: generator.width=1000"):
+        load_question(write(tmp_path, points=[{"generator.width": 1000}]), only=["optim"])
+
+
+def test_a_narrowed_question_is_read_back_from_its_record(tmp_path):
+    question = load_question(write(tmp_path), fix={"generator.width": 24, "augment.policy": None}, only=["structure"])
+    record = tmp_path / "study.yaml"
+    record.write_text(yaml.safe_dump({"name": "mine", "question": question.model_dump(mode="json"), "axes": []}))
+    assert load_question(str(record)) == question
+
+
+def facts(question):
+    return {"fingerprint": "f", "name": question.data.name}
+
+
+def test_a_study_narrowed_otherwise_is_another_study(tmp_path):
+    folder = StudyFolder(tmp_path / "mine")
+    asked = load_question(write(tmp_path), fix={"augment.policy": None}, only=["structure", "data"])
+    record_question(folder, asked, {}, facts(asked))
+    record_question(folder, asked, {}, facts(asked))
+    for fix, only, told in (
+        ({"augment.policy": "diffaugment"}, ["structure"], "fix.augment.policy: None -> diffaugment"),
+        ({"augment.policy": None}, ["optim"], r"only: \['structure', 'data'\] -> \['optim'\]"),
+        ({}, ["structure", "data"], "the axes of the space"),
+        ({"augment.policy": None, "generator.width": 24}, ["structure"], "fix.generator.width: None -> 24"),
+    ):
+        other = load_question(write(tmp_path), fix=fix, only=only)
+        with pytest.raises(IgnmError, match=rf"holds another study(.|\n)*{told}"):
+            record_question(folder, other, {}, facts(other))
+    assert read_question(folder) == asked
 
 
 def test_a_space_beside_the_study_is_found_from_anywhere(tmp_path, monkeypatch):

@@ -62,7 +62,7 @@ def _with_checkpoint(run, dataset, quality):
     numbers = {field.name: 1.0 for field in fields(Measurement)}
     words = {"precision": "fp32", "metric": "fd", "reference_id": "ref"}
     measured = [Measurement(**{**numbers, **words, "quality": quality})]
-    save_checkpoint(trainer, measured, dataset.channels, dataset.fingerprint, run.path)
+    save_checkpoint(trainer, measured, dataset.fingerprint, run.path)
     write_measurements(run.path / "measurements.jsonl", measured)
 
 

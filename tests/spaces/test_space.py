@@ -1,61 +1,81 @@
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+import random
+from functools import cache
 
-from ignm.config import load_preset, override, value_at
+import pytest
+from hypothesis import given, reject, settings
+from hypothesis import strategies as st
+from support.draws import drawn, uniformly
+
+from ignm.config import config_paths, flat, load_preset, override, value_at
 from ignm.errors import IgnmError
 from ignm.models.networks import build_discriminator
-from spaces.axis import ChoiceDomain
-from spaces.space import load_space, space_names
+from ignm.models.shape import DataShape
+from spaces.axis import Axis, ChoiceDomain
+from spaces.reading import load_space, space_names
+from spaces.space import Space
+from spaces.strategies import STRATEGIES, strategy_of
 
-BASE = load_preset("dcgan", {"data.resolution": 16})
+BASE = load_preset("dcgan", {"data.resolution": 32})
+TAKEN_UP = override(BASE, {"init.checkpoint": "a/checkpoint"})
+SPACES = [(name, base) for name in space_names() for base in (BASE, TAKEN_UP)]
+SPACES_NAMED = {
+    "argvalues": SPACES,
+    "ids": [f"{name}-{'checkpoint' if b is TAKEN_UP else 'fresh'}" for name, b in SPACES],
+}
 
-
-def draw(data):
-    def suggest(axis):
-        domain = axis.domain
-        if isinstance(domain, ChoiceDomain):
-            return data.draw(st.sampled_from(domain.values), label=axis.path)
-        numbers = (
-            st.integers(int(domain.low), int(domain.high))
-            if domain.kind == "int"
-            else st.floats(domain.low, domain.high)
-        )
-        return data.draw(numbers, label=axis.path)
-
-    return suggest
+loaded = cache(lambda name, base: load_space(name, base))
 
 
-@pytest.mark.parametrize("name", space_names())
+@pytest.mark.parametrize(("name", "base"), **SPACES_NAMED)
+@settings(max_examples=25, deadline=None)
 @given(data=st.data())
-def test_every_sample_is_a_valid_config_that_reads_back(name, data):
-    space = load_space(name, BASE)
-    values = space.sample(BASE, draw(data))
-    config = override(BASE, values)
+def test_every_sample_that_the_config_accepts_reads_back(name, base, data):
+    space = loaded(name, base)
+    values = space.sample(base, drawn(data))
+    try:
+        config = override(base, values)
+    except IgnmError:
+        if "label" not in name:
+            raise
+        reject()
     assert {path: value_at(config, path) for path in values} == values
-    assert space.values_of(BASE, config) == values
+    assert space.values_of(base, config) == values
 
 
-@pytest.mark.parametrize("name", space_names())
+@pytest.mark.parametrize(("name", "base"), **SPACES_NAMED)
+def test_hardly_a_sample_is_refused(name, base):
+    # Labels have one combination that no condition on a single axis rules out: a conditional generator, and no term
+    # that would hold it to its labels.
+    space, draws = loaded(name, base), random.Random(0)
+    refusals = [told for told in (refusal(base, space.sample(base, uniformly(draws))) for _ in range(200)) if told]
+    assert len(refusals) <= (10 if "label" in name else 0)
+    assert all("nothing in the loss would hold the generator to its labels" in told for told in refusals)
+
+
+def refusal(base, values):
+    try:
+        override(base, values)
+    except IgnmError as error:
+        return str(error)
+    return None
+
+
+@pytest.mark.parametrize(("name", "base"), **SPACES_NAMED)
+@settings(max_examples=15, deadline=None)
 @given(data=st.data())
-def test_conditions_hold_exactly(name, data):
-    space = load_space(name, BASE)
-    values = space.sample(BASE, draw(data))
+def test_conditions_hold_exactly(name, base, data):
+    space = loaded(name, base)
+    values = space.sample(base, drawn(data))
+    at = {**flat(base), **values}
     for axis in space.axes:
-        holds = all(values.get(path, value_at(BASE, path)) in allowed for path, allowed in axis.when.items())
-        assert (axis.path in values) == holds
+        holds = all(at[path] in allowed for path, allowed in axis.when.items())
+        assert (axis.path in values) == (holds and None not in [at[path] for path in axis.needs])
 
 
-@pytest.mark.parametrize("name", space_names())
-def test_the_baseline_is_a_point_of_the_space(name):
-    values = load_space(name, BASE).values_of(BASE, BASE)
-    assert override(BASE, values) == BASE
-
-
-def test_the_first_space_holds_what_it_promises():
-    paths = [axis.path for axis in load_space("first", BASE).axes]
-    for part in ("lr", "activation", "width", "normalisation", "loss", "augment"):
-        assert any(part in path for path in paths), part
+@pytest.mark.parametrize(("name", "base"), **SPACES_NAMED)
+def test_the_baseline_is_a_point_of_the_space(name, base):
+    values = loaded(name, base).values_of(base, base)
+    assert override(base, values) == base
 
 
 def write(tmp_path, text):
@@ -91,6 +111,14 @@ def write(tmp_path, text):
         ),
         ("- {path: data.resolution, strategy: data, choice: [16, 32]}", "a study has one dataset"),
         ("- {path: loss.gamma, strategy: loss, float: [1, 2], when: {loss.penalty: []}}", "at least 1"),
+        ("- {path: loss.gamma, strategy: optim, float: [1, 2]}", "loss.gamma: belongs to strategy loss, not optim"),
+        ("- {path: generator.weights, strategy: structure, choice: [he]}", "belongs to strategy init, not structure"),
+        ("- {path: init.freeze, int: [0, 4], needs: [init.chekpoint]}", "did you mean 'init.checkpoint'"),
+        (
+            "- {path: loss.gamma, float: [1, 2], needs: [loss.penalty]}\n- {path: loss.penalty, choice: [r1, null]}",
+            "must come after",
+        ),
+        ("- {path: loss.gamma, float: [1, 2], needs: loss.penalty}", "needs: "),
         ("[]", "axes"),
     ],
 )
@@ -100,7 +128,7 @@ def test_spaces_that_cannot_work_are_refused(tmp_path, axes, expected):
 
 
 def test_unknown_space_names_the_known_ones():
-    with pytest.raises(IgnmError, match=r"did you mean 'first'.*first, quick"):
+    with pytest.raises(IgnmError, match=r"did you mean 'first'.*first, full.*quick"):
         load_space("frist", BASE)
 
 
@@ -108,9 +136,38 @@ def test_true_and_one_are_different_choices():
     domain = ChoiceDomain(values=(True, 0.5))
     assert True in domain
     assert 1 not in domain
+    assert 0.5 in domain
+
+
+def test_a_whole_number_is_a_choice_of_a_real_path():
+    assert 10.0 in ChoiceDomain(values=(0, 10))
+    assert 10 in ChoiceDomain(values=(0.0, 10.0))
+
+
+def test_the_strategy_follows_from_the_path():
+    assert Axis.model_validate({"path": "generator.weights", "choice": ["he"]}).strategy == "init"
+    for path in config_paths():
+        assert strategy_of(path) in STRATEGIES
+    with pytest.raises(IgnmError, match=r"did you mean 'generator.width'"):
+        strategy_of("generator.widht")
+
+
+def test_a_needed_path_may_be_another_axis():
+    axes = [
+        {"path": "loss.penalty", "choice": [None, "r1"]},
+        {"path": "loss.gamma", "float": [1, 2], "needs": ["loss.penalty"]},
+    ]
+    base = override(BASE, {"discriminator.normalisation": "layer"})
+    space = Space.model_validate({"name": "mine", "axes": axes})
+    space.check(base)
+    assert space.possible(base) == space
+    for penalty, expected in (("r1", {"loss.penalty", "loss.gamma"}), (None, {"loss.penalty"})):
+        assert space.sample(base, lambda axis, p=penalty: p if axis.path == "loss.penalty" else 1.5).keys() == expected
 
 
 def test_sampled_structure_reaches_the_network():
     small, large = (override(BASE, {"discriminator.width": width}) for width in (24, 64))
-    counts = [sum(p.numel() for p in build_discriminator(config, 1, 0).parameters()) for config in (small, large)]
+    counts = [
+        sum(p.numel() for p in build_discriminator(config, DataShape(1), 0).parameters()) for config in (small, large)
+    ]
     assert counts[0] < counts[1]

@@ -233,3 +233,17 @@ def test_the_real_networks_run_after_any_transfer(name):
     assert result.isfinite().all()
     result.sum().backward()
     assert all(each.grad is not None for each in target.parameters())
+
+
+def test_random_mixing_comes_along_with_what_was_learnt_behind_it_and_random_draws_do_not():
+    class Mixed(nn.Module):
+        def __init__(self, value):
+            super().__init__()
+            self.head = nn.Linear(2, 1)
+            self.register_buffer("mixing_weight", torch.full((2, 2, 1, 1), value))
+            self.register_buffer("label_samples", torch.full((4, 2), value))
+
+    target = Mixed(1.0)
+    assert transfer(target, Mixed(2.0).state_dict()).total == 3
+    assert target.mixing_weight.eq(2).all()
+    assert target.label_samples.eq(1).all()
