@@ -58,7 +58,7 @@ class DiscriminatorConfig(NetworkConfig):
     activation: Activation | None = "leaky_relu"
     downsampling: Literal["strided", "average", "max", "blur"] = "strided"
     pooling_size: Literal[2, 3, 4] = 2
-    """Side of the window of average and max pooling, taps of blur pooling; the stride is 2."""
+    """Side of the window of average and max pooling; blur pooling has one tap more. The stride is 2."""
     stem: bool = True
     """Residual: a convolution comes before the first block (WGAN-GP), or the first block reads the image (SAGAN)."""
     inner: Literal["input", "output"] = "input"

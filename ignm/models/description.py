@@ -92,7 +92,7 @@ def _described(network: nn.Module, entry: Tensor, labels: Tensor) -> NetworkDesc
         layers,
         sum(parameter.numel() for parameter in network.parameters()),
         _multiply_adds(counts, "Global"),
-        sum(_size(layer.output) for layer in layers),
+        sum(_size(layer.output) + _attention_weights(kept[layer.name], layer.output) for layer in layers),
     )
 
 
@@ -127,6 +127,11 @@ def _kind(module: nn.Module) -> str:
 def _multiply_adds(counts: dict[str, dict[Any, int]], name: str) -> int:
     # One multiply-add is two floating-point operations.
     return sum(counts.get(name, {}).values()) // 2
+
+
+def _attention_weights(module: nn.Module, output: tuple[int, ...]) -> int:
+    """Values that self-attention keeps beside what it gives: each pixel's weights of a quarter of all pixels."""
+    return (output[1] * output[2]) ** 2 // 4 if isinstance(module, SelfAttention) else 0
 
 
 def _size(shape: tuple[int, ...]) -> int:

@@ -71,8 +71,8 @@ def check_new(config: Config, dataset: Dataset) -> None:
         raise IgnmError(f"init.features_weights: {weights}: no such file")
 
 
-def write_spec(spec: TrialSpec, directory: Path) -> None:
-    """Write down what the trial is; raise IgnmError if the directory belongs to another one."""
+def check_directory(spec: TrialSpec, directory: Path) -> None:
+    """Raise IgnmError if the directory belongs to another trial."""
     path = directory / "trial.json"
     if path.exists():
         before = validated(TrialSpec, read_json(path), str(path))
@@ -81,7 +81,6 @@ def write_spec(spec: TrialSpec, directory: Path) -> None:
                 f"{directory}: holds another trial (config {before.config.config_id}, seed {before.seed}), not "
                 f"config {spec.config.config_id}, seed {spec.seed}; use another directory, or remove this one"
             )
-    write_json(path, spec.model_dump(mode="json"))
 
 
 def run_trial(
@@ -98,9 +97,10 @@ def run_trial(
     one device with one number of threads. Raises DivergedError when the training is no longer finite, IgnmError when
     the directory belongs to another trial, to other images, or to a process that has not let go after LOCK_SECONDS.
     """
-    check_config(spec.config, dataset)
+    begun = any(directory.glob("checkpoint-*"))
+    (check_config if begun else check_new)(spec.config, dataset)
     with _locked(directory):
-        write_spec(spec, directory)
+        check_directory(spec, directory)
         yield from _train(spec, dataset, directory, evaluator, device, on_progress)
 
 
@@ -146,6 +146,8 @@ def _train(
         measurements = checkpoint.measurements
     else:
         note_copied(trainer.initialise(), directory)
+    # Only now: a trial that cannot begin leaves its directory to the one that mends what was wrong.
+    write_json(directory / "trial.json", spec.model_dump(mode="json"))
     write_measurements(directory / "measurements.jsonl", measurements)
     yield from measurements
     progress = ProgressFile(directory / "progress.json")
