@@ -1,4 +1,4 @@
-"""The presets at equal kimg on one dataset: a table with intervals over seeds, and their samples (make bench-presets)."""
+"""The presets at equal kimg on one dataset: a table with intervals over seeds, and their samples."""
 
 import statistics
 
@@ -23,7 +23,10 @@ def main():
         for preset in presets
     ]
     measured = run_all(jobs, given.processes)
-    by_preset = {preset: [runs for (path, _), runs in zip(jobs, measured, strict=True) if path.name.rpartition("-")[0] == preset] for preset in presets}
+    by_preset = {
+        preset: [runs for (path, _), runs in zip(jobs, measured, strict=True) if path.name.rpartition("-")[0] == preset]
+        for preset in presets
+    }
     table = markdown(by_preset, given)
     (given.out / "presets.md").write_text(table, encoding="utf-8")
     print(table)
@@ -34,7 +37,8 @@ def main():
 def markdown(by_preset, given):
     metric = next(runs[-1].metric for trials in by_preset.values() for runs in trials if runs)
     lines = [
-        f"| preset | {metric} at {given.kimg:g} kimg, mean of {given.seeds} seeds | 95% t interval | each seed | diversity | images/s |",
+        f"| preset | {metric} at {given.kimg:g} kimg, mean of {given.seeds} seeds | 95% t interval | each seed "
+        "| diversity | images/s |",
         "|---|---|---|---|---|---|",
     ]
     for preset, trials in by_preset.items():
@@ -46,7 +50,8 @@ def markdown(by_preset, given):
         mean, half = interval(values)
         lost = f" ({len(trials) - len(done)} diverged)" if len(done) < len(trials) else ""
         lines.append(
-            f"| {preset}{lost} | {mean:.2f} | {mean - half:.2f} to {mean + half:.2f} | {', '.join(f'{v:.2f}' for v in values)} | "
+            f"| {preset}{lost} | {mean:.2f} | {mean - half:.2f} to {mean + half:.2f} "
+            f"| {', '.join(f'{value:.2f}' for value in values)} | "
             f"{statistics.fmean(runs[-1].diversity for runs in done):.2f} | "
             f"{statistics.median(runs[-1].images_per_second for runs in done):.0f} |"
         )

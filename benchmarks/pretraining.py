@@ -1,8 +1,8 @@
-"""Does pretraining save kimg? The same config with and without init.checkpoint, seed by seed (make bench-pretraining).
+"""Does pretraining save kimg? The same config with and without init.checkpoint, seed by seed.
 
-For each seed a source model is trained on another dataset; then the config is trained on the dataset in question from fresh
-weights, and again from the source model. The saving is kimg of the fresh run over the kimg at which the pretrained one
-first reaches the fresh one's final quality, read off between measurements on a straight line of log quality.
+For each seed a source model is trained on another dataset; then the config is trained on the dataset in question from
+fresh weights, and again from the source model. The saving is kimg of the fresh run over the kimg at which the pretrained
+one first reaches the fresh one's final quality, read off between measurements on a straight line of log quality.
 """
 
 import math
@@ -54,7 +54,8 @@ def kimg_to_reach(runs, quality):
 def markdown(pairs, given):
     metric = pairs[0][0][-1].metric
     lines = [
-        f"| seed | fresh: {metric} at {given.kimg:g} kimg | pretrained: {metric} at {given.kimg:g} kimg | kimg to the fresh one's end | times as fast |",
+        f"| seed | fresh: {metric} at {given.kimg:g} kimg | pretrained: {metric} at {given.kimg:g} kimg "
+        "| kimg to the fresh one's end | times as fast |",
         "|---|---|---|---|---|",
     ]
     ratios = []

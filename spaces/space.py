@@ -170,6 +170,8 @@ class Space(Section):
                 return None
             needed |= deeper
         for path, allowed in axis.when.items():
+            if path not in axes and at[path] not in allowed:
+                return None
             reached = [value for value in allowed if path in axes and value in axes[path].domain]
             needed[path] = reached[0] if reached else at[path] if at[path] in allowed else allowed[0]
         for path in axis.needs:

@@ -1,5 +1,6 @@
 """Combinations of values that cannot work, each with the reason and the way out."""
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -17,8 +18,18 @@ def penalty_needs_independent_images(config: "Config") -> str | None:
         return None
     return (
         "loss.penalty and discriminator.normalisation: a gradient penalty is defined image by image, and batch "
-        "normalisation mixes the images of a batch; use instance, layer, group, pixel or null "
+        "normalisation mixes the images of a batch; use instance, layer, group or null "
         "(Gulrajani et al. 2017, section 4)"
+    )
+
+
+def penalty_needs_bounded_slopes(config: "Config") -> str | None:
+    """Where a map is near 0, as in cutout's holes, pixel normalisation's slope is 10,000, and penalties square it."""
+    if config.loss.penalty not in GRADIENT_PENALTIES or config.discriminator.normalisation != "pixel":
+        return None
+    return (
+        "loss.penalty and discriminator.normalisation: pixel normalisation has no bound on its slope, which a gradient "
+        "penalty squares (a tenth of such configs diverged within ten steps); use instance, layer, group or null"
     )
 
 
@@ -102,6 +113,21 @@ def freezing_needs_a_checkpoint(config: "Config") -> str | None:
     )
 
 
+def freezing_leaves_layers_to_learn(config: "Config") -> str | None:
+    """FreezeD freezes layers on the image; the head always learns."""
+    own, resolution = config.discriminator, config.data.resolution
+    residual = own.block == "residual"
+    # The stem, blocks down to 4x4, and those that stay there.
+    entry = resolution if residual else resolution // 2
+    layers = int(own.stem or not residual) + int(math.log2(entry / SMALLEST_MAP)) + own.extra_blocks
+    if config.init.freeze <= layers:
+        return None
+    return (
+        f"init.freeze: {config.init.freeze} layers, and this discriminator has {layers} before its head; "
+        f"use at most {layers}"
+    )
+
+
 def features_replace_the_networks_beginning(config: "Config") -> str | None:
     """Where the discriminator reads features, it has no layers on the image to freeze, and no large maps."""
     if config.init.features is None:
@@ -119,6 +145,7 @@ Refusal = Callable[["Config"], str | None]
 
 REFUSALS: tuple[Refusal, ...] = (
     penalty_needs_independent_images,
+    penalty_needs_bounded_slopes,
     attention_needs_its_map,
     pyramid_fits_the_map,
     conditional_normalisation_is_batch,
@@ -126,5 +153,6 @@ REFUSALS: tuple[Refusal, ...] = (
     condition_needs_a_judge,
     features_need_weights,
     freezing_needs_a_checkpoint,
+    freezing_leaves_layers_to_learn,
     features_replace_the_networks_beginning,
 )

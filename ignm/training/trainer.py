@@ -107,7 +107,7 @@ class Trainer:
         self.steps = 0
         self.seconds = 0.0
         self._logit_means: tuple[Tensor, Tensor] | None = None
-        self._statistics = torch.zeros(6, device=device, dtype=torch.float64)
+        self._statistics = torch.zeros(7, device=device, dtype=torch.float64)
 
     @property
     def kimg(self) -> float:
@@ -159,15 +159,16 @@ class Trainer:
 
     def take_statistics(self) -> dict[str, float]:
         """Return the means since the last call and begin anew: losses, sign of D(real), G's gradient norm."""
-        count, d_loss, g_loss, sign, norm, norm_squared = self._statistics.tolist()
+        judged, d_loss, sign, made, g_loss, norm, norm_squared = self._statistics.tolist()
         self._statistics.zero_()
-        count = max(count, 1.0)
-        mean = norm / count
-        variance = max(norm_squared / count - mean**2, 0.0)
+        # Two-step training has steps of one network alone.
+        judged, made = max(judged, 1.0), max(made, 1.0)
+        mean = norm / made
+        variance = max(norm_squared / made - mean**2, 0.0)
         return {
-            "discriminator_loss": d_loss / count,
-            "generator_loss": g_loss / count,
-            "real_sign": sign / count,
+            "discriminator_loss": d_loss / judged,
+            "generator_loss": g_loss / made,
+            "real_sign": sign / judged,
             "generator_gradient": mean,
             "stability": variance**0.5 / mean if mean > 0 else 0.0,
         }
@@ -201,21 +202,20 @@ class Trainer:
         return {"generator": self.generator, "discriminator": self.discriminator, "generator_ema": self.average}
 
     def _step(self) -> None:
-        phase, zero = self.phase, torch.zeros((), device=self.device)
-        d_loss = g_loss = sign = norm = zero
-        before = self.images_seen
+        phase, before = self.phase, self.images_seen
+        zero, one = torch.zeros((), device=self.device), torch.ones((), device=self.device)
+        judged = d_loss = sign = made = g_loss = norm = zero
         if phase is Phase.RECONSTRUCTION:
-            g_loss, norm = self._reconstruction_step()
+            made, (g_loss, norm) = one, self._reconstruction_step()
         else:
             for _ in range(self.config.optim.n_critic):
-                d_loss, sign = self._discriminator_step()
+                judged, (d_loss, sign) = one, self._discriminator_step()
             if phase is Phase.JOINT:
-                g_loss, norm = self._generator_step()
+                made, (g_loss, norm) = one, self._generator_step()
         keep = ema.decay(self.config.ema, self.images_seen - before, before)
         ema.update(self.average, self.generator, keep)
         self.steps += 1
-        one = torch.ones((), device=self.device)
-        self._statistics += torch.stack([one, d_loss, g_loss, sign, norm, norm.square()]).double()
+        self._statistics += torch.stack([judged, d_loss, sign, made, g_loss, norm, norm.square()]).double()
 
     def _discriminator_step(self) -> tuple[Tensor, Tensor]:
         loss_config, at = self.config.loss, self.images_seen

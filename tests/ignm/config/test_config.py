@@ -35,10 +35,14 @@ SOME_VALUES = st.fixed_dictionaries(
 )
 
 
-def test_every_preset_is_valid_and_its_id_is_stable():
-    assert preset_names() == ["dcgan"]
+@pytest.mark.parametrize(
+    ("preset", "config_id"),
+    [("dcgan", "c91fd8a0b38c"), ("sagan", "55fa418871b4"), ("wgan-gp", "8ca3da1bbf3b")],
+)
+def test_every_preset_is_valid_and_its_id_is_stable(preset, config_id):
+    assert preset_names() == ["dcgan", "sagan", "wgan-gp"]
     # A change here silently renames every trial of every study: it must be meant.
-    assert load_preset("dcgan").config_id == "05076545cd73"
+    assert load_preset(preset).config_id == config_id
 
 
 @given(SOME_VALUES)

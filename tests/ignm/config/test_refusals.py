@@ -16,7 +16,7 @@ CASES = [
         (
             "penalty_needs_independent_images",
             {"loss.penalty": penalty},
-            ["loss.penalty", "discriminator.normalisation", "image by image", "instance, layer, group, pixel or null"],
+            ["loss.penalty", "discriminator.normalisation", "image by image", "instance, layer, group or null"],
             {"discriminator.normalisation": "layer"},
         )
         for penalty in ("wgan_gp", "r1", "r2", "r1_r2", "dragan")
@@ -26,6 +26,26 @@ CASES = [
         {"loss.penalty": "r1"},
         ["loss.penalty", "batch normalisation mixes"],
         {"loss.penalty": "clipping"},
+    ),
+    (
+        "penalty_needs_bounded_slopes",
+        {"loss.penalty": "r1", "discriminator.normalisation": "pixel"},
+        ["loss.penalty", "discriminator.normalisation", "no bound", "instance, layer, group or null"],
+        {"discriminator.normalisation": "group"},
+    ),
+    *(
+        (
+            "freezing_leaves_layers_to_learn",
+            {**CHECKPOINT, "data.resolution": 32, "init.freeze": layers + 1, **changes},
+            ["init.freeze", f"{layers} before its head", f"at most {layers}"],
+            {"init.freeze": layers},
+        )
+        for layers, changes in (
+            (3, {}),
+            (4, {"discriminator.block": "residual"}),
+            (3, {"discriminator.block": "residual", "discriminator.stem": False}),
+            (5, {"discriminator.extra_blocks": 2}),
+        )
     ),
     (
         "attention_needs_its_map",
