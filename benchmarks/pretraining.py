@@ -1,7 +1,7 @@
 """Does pretraining save kimg? The same config with and without init.checkpoint, seed by seed.
 
 For each seed a source model is trained on another dataset; then the config is trained on the dataset in question from
-fresh weights, and again from the source model. The saving is kimg of the fresh run over the kimg at which the pretrained
+fresh weights, and again from the source model. The saving is kimg of the fresh run over kimg at which the pretrained
 one first reaches the fresh one's final quality, read off between measurements on a straight line of log quality.
 """
 

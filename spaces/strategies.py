@@ -81,6 +81,13 @@ BRIDGES: tuple[Bridge, ...] = (
         lambda at: at["loss.penalty"] in GRADIENT_PENALTIES and at["discriminator.normalisation"] == "batch",
     ),
     Bridge(
+        "discriminator.normalisation",
+        "layer",
+        "a gradient penalty squares the critic's slope, on which pixel normalisation sets no bound; layer normalisation"
+        " takes its place, as in Gulrajani et al. 2017",
+        lambda at: at["loss.penalty"] in GRADIENT_PENALTIES and at["discriminator.normalisation"] == "pixel",
+    ),
+    Bridge(
         "generator.condition",
         "latent",
         "labels cannot enter by batch normalisation where there is none; they are concatenated to the latent, as in "

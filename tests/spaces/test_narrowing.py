@@ -77,7 +77,7 @@ def test_choices_that_no_point_lets_the_config_accept_are_left_out():
     for space in (FULL, FULL.fixed(["loss.penalty"])):
         axes = {axis.path: axis.domain for axis in space.possible(penalised).axes}
         # Without the penalty's axis the base's own penalty stays.
-        assert axes["discriminator.normalisation"].values == ("instance", "layer", "group", "pixel", None)
+        assert axes["discriminator.normalisation"].values == ("instance", "layer", "group", None)
     space = space_of(
         {"path": "loss.embedding", "choice": [None, "projection"]}, {"path": "data.mirror", "choice": [True]}
     )
