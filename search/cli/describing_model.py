@@ -61,7 +61,7 @@ def _shape(config: "Config") -> tuple["DataShape", str]:
 def _print_layers(console: Console, name: str, network: "NetworkDescription") -> None:
     table = Table(title=name, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
     table.add_column("layer", no_wrap=True)
-    table.add_column("kind")
+    table.add_column("kind", overflow="fold")
     for heading in ("output", "parameters", "multiply-adds"):
         table.add_column(heading, justify="right", no_wrap=True)
     for layer in network.layers:
