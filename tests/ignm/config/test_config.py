@@ -37,10 +37,10 @@ SOME_VALUES = st.fixed_dictionaries(
 
 @pytest.mark.parametrize(
     ("preset", "config_id"),
-    [("dcgan", "c91fd8a0b38c"), ("sagan", "55fa418871b4"), ("wgan-gp", "8ca3da1bbf3b")],
+    [("dcgan", "c91fd8a0b38c"), ("ignm", "a16e78fbd077"), ("sagan", "55fa418871b4"), ("wgan-gp", "8ca3da1bbf3b")],
 )
 def test_every_preset_is_valid_and_its_id_is_stable(preset, config_id):
-    assert preset_names() == ["dcgan", "sagan", "wgan-gp"]
+    assert preset_names() == ["dcgan", "ignm", "sagan", "wgan-gp"]
     # A change here silently renames every trial of every study: it must be meant.
     assert load_preset(preset).config_id == config_id
 
