@@ -84,7 +84,7 @@ def _standardised(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     known = ~np.isnan(values)
     counts = np.maximum(known.sum(axis=0), 1)
     mean = np.where(known, values, 0).sum(axis=0, dtype=np.float64) / counts
-    variance = np.where(known, values - mean, 0).__pow__(2).sum(axis=0, dtype=np.float64) / counts
+    variance = np.square(np.where(known, values - mean, 0)).sum(axis=0, dtype=np.float64) / counts
     # A label that is the same everywhere says nothing; it stays 0.
     scale = np.where(variance > 0, np.sqrt(variance), 1.0)
     return ((values - mean) / scale).astype(np.float32)

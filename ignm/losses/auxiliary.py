@@ -6,10 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ignm.data.labels import MISSING_CLASS
 from ignm.losses.precision import at_least_float32
-
-MISSING_CLASS = -1
-"""Stands for an unknown class; an unknown continuous value is NaN."""
 
 
 def classification(logits: Sequence[Tensor], classes: Tensor) -> Tensor:

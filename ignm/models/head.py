@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ignm.config import Config
 from ignm.config.networks import SMALLEST_MAP, DiscriminatorConfig
+from ignm.losses.embedding import projection
 from ignm.models.layers import ACTIVATIONS, biased
 from ignm.models.shape import DataShape
 
@@ -108,7 +109,7 @@ class Head(nn.Module):
         vector = vector if self.hidden is None else self.hidden(vector)
         logits = self.logit(vector)[:, 0].float()
         if self.projection is not None:
-            logits = logits + (vector * self.projection(labels)).float().sum(dim=1)
+            logits = logits + projection(vector, self.projection(labels))
         return Judgement(
             logits,
             tuple(head(vector).float() for head in self.classes),

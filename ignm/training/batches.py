@@ -46,6 +46,10 @@ class Batches:
         images = images.contiguous(memory_format=torch.channels_last)
         return RealBatch(images, self._targets.batch(indices, self._device), indices)
 
+    def labels(self, start: int) -> LabelBatch:
+        """The labels of the images at positions `start`, ..., without the images."""
+        return self._targets.batch(self._order.indices(start, self._config.optim.batch), self._device)
+
     def latents(self, stream: Stream, position: int) -> Tensor:
         """Latents (batch, latent) from the normal distribution."""
         return latents(self._config.optim.batch, self._config.generator.latent, self.random(stream, position))

@@ -1,25 +1,14 @@
-"""What each network minimises: the adversarial loss and the terms that the config adds to it."""
+"""The terms that the config adds to the adversarial loss."""
 
 from torch import Tensor
 
 from ignm.config.learning import LossConfig
 from ignm.data.targets import LabelBatch
-from ignm.losses.adversarial import ADVERSARIAL
 from ignm.losses.attention import agreement, attention_map
 from ignm.losses.auxiliary import classification, regression
 from ignm.losses.embedding import contrastive
 from ignm.losses.lecam import lecam
 from ignm.models.head import Judgement
-
-
-def adversarial_of_discriminator(config: LossConfig, real: Judgement, fake: Judgement) -> Tensor:
-    """The discriminator's side of the game."""
-    return ADVERSARIAL[config.adversarial].discriminator(real.logits, fake.logits)
-
-
-def adversarial_of_generator(config: LossConfig, real: Judgement, fake: Judgement) -> Tensor:
-    """The generator's side of the game."""
-    return ADVERSARIAL[config.adversarial].generator(real.logits, fake.logits)
 
 
 def supervision(config: LossConfig, judgement: Judgement, labels: LabelBatch) -> Tensor:

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from enum import Enum
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -87,6 +86,7 @@ class Trainer:
             self.generator.label_samples.copy_(targets.batch(rows, device).vectors)
         self.average = ema.frozen_copy(self.generator)
         init, loss = config.init, config.loss
+        self._adversarial = ADVERSARIAL[loss.adversarial]
         # The generator's step freezes the discriminator, and gives back only what learns.
         self._learning = freeze(self.discriminator.ordered(), init.freeze)
         self._lazy = loss.penalty in PENALTIES and loss.interval > 1
@@ -228,7 +228,7 @@ class Trainer:
                 fake = self.generator(self.batches.latents(Stream.DISCRIMINATOR_LATENTS, at), labels)
             fake = self.batches.augmented(fake, Stream.DISCRIMINATOR_AUGMENT, at, 1)
             real_says, fake_says = self.discriminator(real, labels), self.discriminator(fake, labels)
-            loss = objectives.adversarial_of_discriminator(loss_config, real_says, fake_says)
+            loss = self._adversarial.discriminator(real_says.logits, fake_says.logits)
             total = loss + objectives.supervision(loss_config, real_says, batch.labels)
             if self.generator.conditional:
                 total = total + objectives.supervision(loss_config, fake_says, batch.labels)
@@ -252,37 +252,33 @@ class Trainer:
             self._update("discriminator", loss)
         if due and config.penalty is not None:
             random = self.batches.random(Stream.PENALTY, self.images_seen)
-            critic = partial(self._logits, labels=labels)
             with autocast(self.precision, self.device):
-                penalty = PENALTIES[config.penalty](critic, real, fake, random)
+                penalty = PENALTIES[config.penalty](
+                    lambda images: self.discriminator(images, labels).logits, real, fake, random
+                )
             weighted = config.gamma * config.interval * penalty
             self._update("discriminator", weighted if self._lazy else loss + weighted)
         if config.penalty == "clipping":
             clip_weights(self._learning, config.clip)
 
-    def _logits(self, images: Tensor, labels: Tensor) -> Tensor:
-        logits: Tensor = self.discriminator(images, labels).logits
-        return logits
-
     def _generator_step(self) -> tuple[Tensor, Tensor]:
-        loss_config = self.config.loss
-        # The positions of the discriminator's last batch: its images are at hand, and streams keep the rest apart.
+        # The positions of the discriminator's last batch; streams keep apart what is drawn there.
         at = self.images_seen - self.config.optim.batch
         self._let_discriminator_learn(False)
-        batch = self.batches.real(at)
-        labels = batch.labels.vectors
+        wanted = self.batches.labels(at)
+        labels = wanted.vectors
         with autocast(self.precision, self.device):
             fake = self.generator(self.batches.latents(Stream.GENERATOR_LATENTS, at), labels)
             fake = self.batches.augmented(fake, Stream.GENERATOR_AUGMENT, at, 1)
             fake_says = real_says = self.discriminator(fake, labels)
-            if ADVERSARIAL[loss_config.adversarial].generator_sees_real:
+            if self._adversarial.generator_sees_real:
                 with torch.no_grad():
-                    real = self.batches.augmented(batch.images, Stream.GENERATOR_AUGMENT, at, 0)
+                    real = self.batches.augmented(self.batches.real(at).images, Stream.GENERATOR_AUGMENT, at, 0)
                     real_says = self.discriminator(real, labels)
-            loss = objectives.adversarial_of_generator(loss_config, real_says, fake_says)
+            loss = self._adversarial.generator(real_says.logits, fake_says.logits)
             total = loss
             if self.generator.conditional:
-                total = total + objectives.supervision(loss_config, fake_says, batch.labels)
+                total = total + objectives.supervision(self.config.loss, fake_says, wanted)
         self._update("generator", total)
         self._let_discriminator_learn(True)
         return loss.detach(), self._generator_gradient()
