@@ -198,3 +198,19 @@ def test_rungs_and_measurements():
     longer = budget.measure_at(128)
     assert longer[-1] == 128
     assert set(budget.rungs()) <= set(longer)
+
+
+def test_files_are_found_from_where_they_were_named(tmp_path, monkeypatch):
+    """In a study's file from its own folder, on the command line from the current one: trials run elsewhere."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    study = write(tmp_path, set={"init.checkpoint": "runs/old"})
+    assert load_question(study).base().init.checkpoint == str(tmp_path / "runs/old")
+    for given in (
+        load_question(study, {"set.init.checkpoint": "mine"}),
+        load_question(study, fix={"init.checkpoint": "mine"}),
+    ):
+        assert given.base().init.checkpoint == str(elsewhere / "mine")
+    absolute = str(tmp_path / "there")
+    assert load_question(study, fix={"init.checkpoint": absolute}).base().init.checkpoint == absolute

@@ -265,3 +265,17 @@ def test_progress_of_a_torn_file_is_no_progress(folder, question):
     assert trial.kimg() == 0
     write_json(trial.path / "progress.json", {"kimg": 1.5, "time": 0})
     assert trial.kimg() == 1.5
+
+
+def test_a_point_that_cannot_be_trained_on_the_dataset_costs_no_trial(folder, question):
+    def check(config):
+        if config.generator.width != 16:
+            raise IgnmError("no labels for it here")
+
+    search = StudySearch(folder, question, question.load_space(), {"study": str(folder.path)}, check)
+    names = [begin(search, str(number)) for number in range(3)]
+    assert {folder.trial(name).spec().config.generator.width for name in names} == {16}
+    refused = [t for t in open_optuna(folder, question).trials if "refused" in t.user_attrs]
+    assert refused
+    assert all(t.user_attrs["refused"] == "no labels for it here" for t in refused)
+    assert len(folder.all_trials("search")) == 3
