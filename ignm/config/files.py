@@ -13,7 +13,7 @@ from ignm.config.schema import Config
 from ignm.errors import IgnmError
 from ignm.files import write_text
 
-FILE_PATHS = frozenset({"init.checkpoint", "init.features_weights"})
+FILE_PATHS = frozenset({"data.synthetic.teacher", "init.checkpoint", "init.features_weights"})
 """Paths of the Config whose values are files or folders."""
 
 

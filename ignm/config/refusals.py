@@ -141,6 +141,42 @@ def features_replace_the_networks_beginning(config: "Config") -> str | None:
     return None
 
 
+def mixing_needs_a_pool(config: "Config") -> str | None:
+    """Synthetic images come from somewhere."""
+    synthetic = config.data.synthetic
+    if synthetic.fraction > 0 and synthetic.source is None:
+        return (
+            f"data.synthetic.fraction: {synthetic.fraction:g} of the images are to be synthetic, and nothing says from "
+            "where; set data.synthetic.source to variants, faces or teacher, or the fraction to 0"
+        )
+    if synthetic.source == "teacher" and synthetic.teacher is None:
+        return (
+            "data.synthetic.source: teacher needs data.synthetic.teacher: a checkpoint, a trial's folder, or a study's "
+            "best/"
+        )
+    return None
+
+
+def downscaling_leaves_an_image(config: "Config") -> str | None:
+    """An image shrunk to less than 4x4 is no image any more."""
+    most = config.data.resolution / SMALLEST_MAP
+    if config.data.degrade.downscale <= most:
+        return None
+    return (
+        f"data.degrade.downscale: {config.data.degrade.downscale:g} leaves less than {SMALLEST_MAP}x{SMALLEST_MAP} of "
+        f"data.resolution {config.data.resolution}; use at most {most:g}"
+    )
+
+
+def adapting_needs_a_policy(config: "Config") -> str | None:
+    """Something must be there to be made stronger, or to be consistent under."""
+    own = config.augment
+    if own.policy is not None or (own.target is None and own.consistency == 0):
+        return None
+    asked = "target" if own.target is not None else "consistency"
+    return f"augment.{asked}: needs augment.policy: diffaugment or ada"
+
+
 Refusal = Callable[["Config"], str | None]
 
 REFUSALS: tuple[Refusal, ...] = (
@@ -155,4 +191,7 @@ REFUSALS: tuple[Refusal, ...] = (
     freezing_needs_a_checkpoint,
     freezing_leaves_layers_to_learn,
     features_replace_the_networks_beginning,
+    mixing_needs_a_pool,
+    downscaling_leaves_an_image,
+    adapting_needs_a_policy,
 )

@@ -2,36 +2,15 @@
 
 import hashlib
 import json
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
+from ignm.config.data import AugmentConfig, DataConfig
 from ignm.config.learning import EmaConfig, InitConfig, LossConfig, OptimConfig
 from ignm.config.networks import DiscriminatorConfig, GeneratorConfig
 from ignm.config.refusals import REFUSALS
 from ignm.config.section import Section
-
-Resolution = Literal[16, 32, 64, 128, 256]
-Unit = Annotated[float, Field(ge=0.0, le=1.0)]
-
-
-class DataConfig(Section):
-    """Which images are shown to the discriminator."""
-
-    name: str = Field("embedded", pattern=r"^[a-z0-9][a-z0-9._-]*$")
-    resolution: Resolution = 64
-    mirror: bool = False
-    """Show each image or its mirror image, at even odds."""
-    labels: tuple[str, ...] | None = None
-    """Attributes that are learnt, where the config asks for any; null: all that the dataset has."""
-
-
-class AugmentConfig(Section):
-    """Differentiable augmentation of real and generated images alike (Zhao et al. 2020)."""
-
-    policy: Literal["diffaugment"] | None = None
-    strength: Unit = 1.0
-    """Scales every range of the policy; 0 leaves images as they are."""
 
 
 class Config(Section):

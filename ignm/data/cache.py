@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ignm.config.schema import Resolution
+from ignm.config.data import Resolution
 from ignm.errors import IgnmError
 
 RESOLUTIONS: tuple[int, ...] = get_args(Resolution)

@@ -153,6 +153,33 @@ CASES = [
         ["loss.attention", "init.features", "use 0"],
         {"init.features": None, "init.features_weights": None},
     ),
+    (
+        "mixing_needs_a_pool",
+        {"data.synthetic.fraction": 0.5},
+        ["data.synthetic.fraction", "data.synthetic.source", "variants, faces or teacher"],
+        {"data.synthetic.source": "variants"},
+    ),
+    (
+        "mixing_needs_a_pool",
+        {"data.synthetic.source": "teacher"},
+        ["data.synthetic.source", "data.synthetic.teacher"],
+        {"data.synthetic.teacher": "somewhere"},
+    ),
+    (
+        "downscaling_leaves_an_image",
+        {"data.degrade.downscale": 32.0},
+        ["data.degrade.downscale", "4x4", "at most 16"],
+        {"data.degrade.downscale": 16.0},
+    ),
+    *(
+        (
+            "adapting_needs_a_policy",
+            {path: value},
+            [path, "augment.policy"],
+            {"augment.policy": "ada"},
+        )
+        for path, value in (("augment.target", 0.6), ("augment.consistency", 10.0))
+    ),
 ]
 IDS = [f"{name}-{index}" for index, (name, *_) in enumerate(CASES)]
 

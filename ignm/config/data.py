@@ -1,0 +1,89 @@
+"""The part of the Config that says what the networks are shown: images, their quality, synthetic ones, augmentation."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ignm.config.section import Section
+
+Resolution = Literal[16, 32, 64, 128, 256]
+Unit = Annotated[float, Field(ge=0.0, le=1.0)]
+Share = Annotated[float, Field(gt=0.0, le=1.0)]
+
+
+class DegradeConfig(Section):
+    """Graded degradations of the training images: quality as something to turn down. The reference stays whole."""
+
+    downscale: Annotated[float, Field(ge=1.0, le=64.0)] = 1.0
+    """The side is shrunk by this factor and enlarged again."""
+    blur: Annotated[float, Field(ge=0.0, le=64.0)] = 0.0
+    """Standard deviation of a Gaussian, in pixels."""
+    noise: Unit = 0.0
+    """Standard deviation of Gaussian noise, as a share of the range from black to white."""
+    jpeg: Annotated[int, Field(ge=1, le=100)] | None = None
+    """Quality of a JPEG that each image goes through; null: none."""
+    label_noise: Unit = 0.0
+    """Share of the images whose labels are those of another image."""
+    keep: Share = 1.0
+    """Share of the images that are kept."""
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    """Of the noise, and of which images and labels are concerned; not the trial's, so that trials share the images."""
+
+
+class SyntheticConfig(Section):
+    """A pool of synthetic images, made first and kept on disk, that is mixed into what is shown."""
+
+    source: Literal["variants", "faces", "teacher"] | None = None
+    """`variants`: real images relit, turned, with another background and colour temperature; `faces`: the faces that
+    IGNM draws; `teacher`: a trained generator."""
+    fraction: Unit = 0.0
+    """Share of the images shown that come from the pool; 1: instead of the real ones."""
+    count: Annotated[int, Field(ge=2, le=10_000_000)] = 10_000
+    """Images in the pool."""
+    light: Unit = 0.5
+    """`variants`: strength of relighting by smooth illumination fields."""
+    pose: Unit = 0.5
+    """`variants`: strength of perspective and thin-plate warps about the face's axis."""
+    background: Unit = 0.5
+    """`variants`: share of the images whose background is replaced."""
+    temperature: Unit = 0.5
+    """`variants`: strength of shifts in colour temperature; grey images have none."""
+    teacher: str | None = None
+    """`teacher`: a checkpoint, a trial's folder, or a study's best/."""
+    truncation: Share = 1.0
+    """`teacher`: the latents' distance from their mean is scaled by this."""
+    rejection: Annotated[float, Field(ge=0.0, le=0.95)] = 0.0
+    """`teacher`: share of the images dropped, those that the teacher's discriminator believes least."""
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    """Of the pool, not the trial's, so that trials share one pool."""
+
+
+class DataConfig(Section):
+    """Which images are shown to the discriminator."""
+
+    name: str = Field("embedded", pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    resolution: Resolution = 64
+    mirror: bool = False
+    """Show each image or its mirror image, at even odds."""
+    labels: tuple[str, ...] | None = None
+    """Attributes that are learnt, where the config asks for any; null: all that the dataset has."""
+    degrade: DegradeConfig = DegradeConfig()
+    synthetic: SyntheticConfig = SyntheticConfig()
+
+
+class AugmentConfig(Section):
+    """Differentiable augmentation of real and generated images alike, on their way into the discriminator."""
+
+    policy: Literal["diffaugment", "ada"] | None = None
+    """`diffaugment`: colour, translation and cutout on every image (Zhao et al. 2020); `ada`: pixel blitting, geometry
+    and colour, each with a probability (Karras et al. 2020)."""
+    strength: Unit = 1.0
+    """`diffaugment`: scales every range; `ada`: the probability p of each transformation. 0 leaves images as they are.
+    Without a target it stays what it is."""
+    target: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
+    """Adaptive: the strength begins at 0 and rises while the mean sign of D(real) is above this (ADA: 0.6)."""
+    adapt_kimg: Annotated[float, Field(gt=0.0, le=1e5)] = 500.0
+    """kimg in which an adaptive strength can go from 0 to 1."""
+    consistency: Annotated[float, Field(ge=0.0, le=1e4)] = 0.0
+    """Weight of consistency regularisation: the discriminator says the same of an image and of its augmented version,
+    and the adversarial loss then judges images as they are (bCR, Zhao et al. 2021)."""
