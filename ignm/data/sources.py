@@ -35,6 +35,10 @@ class Source:
     read: Callable[[int], bytes]
     labels: bytes | None
     top: str
+    test: frozenset[int] = frozenset()
+    """Indices of the images that the source itself holds out."""
+    identity: str = ""
+    """Digest of what the source holds as far as a look at names, sizes and times tells; "" where nothing does."""
 
 
 @contextmanager
