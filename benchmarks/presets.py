@@ -18,7 +18,7 @@ def main():
     changes = {**dataset_paths(given.data), **parse_assignments(given.set)}
     presets, seeds = given.presets.split(","), range(given.seeds)
     jobs = [
-        (given.out / f"{preset}-{seed}", specification(load_preset(preset, changes), seed, given.kimg, given.points))
+        (given.out / f"{preset}-{seed}", specification(load_preset(preset, changes), seed, given))
         for seed in seeds
         for preset in presets
     ]

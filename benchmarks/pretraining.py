@@ -21,7 +21,9 @@ def main():
     shared = parse_assignments(given.set)
     source = load_preset(given.preset, {**shared, **dataset_paths(given.source)})
     seeds = range(given.seeds)
-    sources = [(given.out / f"source-{seed}", specification(source, seed, given.source_kimg, 4)) for seed in seeds]
+    sources = [
+        (given.out / f"source-{seed}", specification(source, seed, given, given.source_kimg, 4)) for seed in seeds
+    ]
     run_all(sources, given.processes)
     jobs = []
     for seed, (path, _) in zip(seeds, sources, strict=True):
@@ -30,8 +32,8 @@ def main():
         pretrained = load_preset(
             given.preset, {**changes, "init.checkpoint": str(path), **parse_assignments(given.init)}
         )
-        jobs.append((given.out / f"fresh-{seed}", specification(fresh, seed, given.kimg, given.points)))
-        jobs.append((given.out / f"pretrained-{seed}", specification(pretrained, seed, given.kimg, given.points)))
+        jobs.append((given.out / f"fresh-{seed}", specification(fresh, seed, given)))
+        jobs.append((given.out / f"pretrained-{seed}", specification(pretrained, seed, given)))
     measured = run_all(jobs, given.processes)
     table = markdown(list(zip(measured[::2], measured[1::2], strict=True)), given)
     (given.out / "pretraining.md").write_text(table, encoding="utf-8")

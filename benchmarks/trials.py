@@ -19,9 +19,12 @@ from ignm.training.trainer import DivergedError
 from ignm.training.trial import run_trial
 
 
-def specification(config, seed, kimg, points, images=5_000):
+def specification(config, seed, given, kimg=None, points=None):
+    """A trial as the arguments say, or of another budget measured at so many points."""
+    kimg, points = kimg or given.kimg, points or given.points
     measure_at = tuple(round(kimg * point / points, 6) for point in range(1, points + 1))
-    return TrialSpec(config=config, seed=seed, kimg=kimg, measure_at=measure_at, evaluation=Evaluation(images=images))
+    evaluation = Evaluation(images=5_000, split=given.split)
+    return TrialSpec(config=config, seed=seed, kimg=kimg, measure_at=measure_at, evaluation=evaluation)
 
 
 def run_all(jobs, processes):
@@ -62,6 +65,9 @@ def parser(description):
     arguments.add_argument("--seeds", type=int, default=3)
     arguments.add_argument("--points", type=int, default=8, help="measurements of a trial")
     arguments.add_argument("--processes", type=int, default=2)
+    arguments.add_argument(
+        "--split", default="train", choices=["train", "test"], help="the real images to compare with"
+    )
     arguments.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", help="for all trials alike")
     arguments.add_argument("--out", type=Path, required=True)
     return arguments

@@ -129,12 +129,17 @@ class Space(Section):
 
     def _check_value(self, base: Config, axis: Axis, value: Value, conditions: dict[str, Value]) -> None:
         """Raise IgnmError where no values of the other axes, possible or not, let the config accept this one."""
+        wanted = conditions | {axis.path: value}
         draws = random.Random(0)
         refusal = ""
         for attempt in range(DRAWS):
-            others = {} if attempt == 0 else {o.path: _draw(o, draws) for o in self.axes if o is not axis}
+            others: dict[str, Value] = {}
+            if attempt % 2:
+                others = self.sample(base, _preferring(wanted, draws))
+            elif attempt > 0:
+                others = {other.path: _draw(other, draws) for other in self.axes}
             try:
-                override(base, others | conditions | {axis.path: value})
+                override(base, others | wanted)
                 return
             except IgnmError as error:
                 refusal = refusal or str(error)

@@ -18,7 +18,7 @@ def space_of(*axes):
 
 
 def test_only_keeps_strategies_and_paths_in_the_spaces_order():
-    space = FULL.only(["optim.batch", "data"])
+    space = FULL.only(["optim.batch", "augment.strength", "augment.policy", "data.mirror"])
     assert space.paths == ["data.mirror", "augment.policy", "augment.strength", "optim.batch"]
     assert FULL.only(["data", "structure", "init", "loss", "optim"]) == FULL
 
@@ -61,15 +61,21 @@ def test_what_cannot_be_narrowed_is_refused(narrow, expected):
 
 
 def test_an_axis_is_possible_by_the_base_or_by_another_axis():
-    needing_a_checkpoint = {"init.networks", "init.freeze", "init.layer_decay"}
-    assert set(FULL.paths) - set(FULL.possible(BASE).paths) == needing_a_checkpoint
-    assert FULL.possible(override(BASE, {"init.checkpoint": "a"})) == FULL
+    needing_a_teacher = {"data.synthetic.truncation", "data.synthetic.rejection"}
+    needing_a_file = {"init.networks", "init.freeze", "init.layer_decay"} | needing_a_teacher
+    assert set(FULL.paths) - set(FULL.possible(BASE).paths) == needing_a_file
+    begun = override(BASE, {"init.checkpoint": "a"})
+    assert set(FULL.paths) - set(FULL.possible(begun).paths) == needing_a_teacher
+    # A pool by a teacher is nothing that a space can choose by itself: the base has it, and its axis is held.
+    taught = FULL.fixed(["data.synthetic.source"])
+    teacher = {"data.synthetic.source": "teacher", "data.synthetic.teacher": "b"}
+    assert needing_a_teacher <= set(taught.possible(override(begun, teacher)).paths)
     # With batch normalisation held, the penalty and all that follows from it can never come.
     followers = {"loss.penalty", "loss.gamma", "loss.interval", "loss.clip"}
     held = FULL.fixed(["discriminator.normalisation"])
-    assert set(held.paths) - set(held.possible(BASE).paths) == needing_a_checkpoint | followers
+    assert set(held.paths) - set(held.possible(BASE).paths) == needing_a_file | followers
     layered = override(BASE, {"discriminator.normalisation": "layer"})
-    assert set(held.paths) - set(held.possible(layered).paths) == needing_a_checkpoint
+    assert set(held.paths) - set(held.possible(layered).paths) == needing_a_file
 
 
 def test_choices_that_no_point_lets_the_config_accept_are_left_out():
