@@ -18,6 +18,7 @@ from ignm.models.networks import build_discriminator, build_generator
 from ignm.models.shape import DataShape
 from ignm.training.device import default_device, describe
 from ignm.training.trainer import Trainer
+from ignm.training.training_set import TrainingSet
 
 
 class PlainLoop:
@@ -52,7 +53,7 @@ class OurLoop:
     """The engine's step, its EMA and statistics included."""
 
     def __init__(self, config, images, device):
-        self.trainer = Trainer(config, images, 0, device)
+        self.trainer = Trainer(config, TrainingSet.of(images), 0, device)
 
     def run(self, steps):
         self.trainer.advance((self.trainer.images_seen + steps * self.trainer.config.optim.batch) / 1000)

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 
 from ignm.config import Config, Evaluation, load_preset, nearest, override, read_yaml, validated
-from ignm.config.files import located, parse_yaml, set_path
 from ignm.config.data import Resolution
+from ignm.config.files import located, parse_yaml, set_path
 from ignm.config.section import Section
 from ignm.errors import IgnmError
 from spaces.axis import Value

@@ -33,11 +33,11 @@ class DegradeConfig(Section):
 class SyntheticConfig(Section):
     """A pool of synthetic images, made first and kept on disk, that is mixed into what is shown."""
 
-    source: Literal["variants", "faces", "teacher"] | None = None
+    fraction: Unit = 0.0
+    """Share of the images shown that come from the pool; 0: there is none, 1: instead of the real ones."""
+    source: Literal["variants", "faces", "teacher"] = "variants"
     """`variants`: real images relit, turned, with another background and colour temperature; `faces`: the faces that
     IGNM draws; `teacher`: a trained generator."""
-    fraction: Unit = 0.0
-    """Share of the images shown that come from the pool; 1: instead of the real ones."""
     count: Annotated[int, Field(ge=2, le=10_000_000)] = 10_000
     """Images in the pool."""
     light: Unit = 0.5

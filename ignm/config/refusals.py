@@ -141,20 +141,14 @@ def features_replace_the_networks_beginning(config: "Config") -> str | None:
     return None
 
 
-def mixing_needs_a_pool(config: "Config") -> str | None:
-    """Synthetic images come from somewhere."""
+def teaching_needs_a_teacher(config: "Config") -> str | None:
+    """A teacher's images need the teacher."""
     synthetic = config.data.synthetic
-    if synthetic.fraction > 0 and synthetic.source is None:
-        return (
-            f"data.synthetic.fraction: {synthetic.fraction:g} of the images are to be synthetic, and nothing says from "
-            "where; set data.synthetic.source to variants, faces or teacher, or the fraction to 0"
-        )
-    if synthetic.source == "teacher" and synthetic.teacher is None:
-        return (
-            "data.synthetic.source: teacher needs data.synthetic.teacher: a checkpoint, a trial's folder, or a study's "
-            "best/"
-        )
-    return None
+    if synthetic.fraction == 0 or synthetic.source != "teacher" or synthetic.teacher is not None:
+        return None
+    return (
+        "data.synthetic.source: teacher needs data.synthetic.teacher, a checkpoint, a trial's folder or a study's best/"
+    )
 
 
 def downscaling_leaves_an_image(config: "Config") -> str | None:
@@ -191,7 +185,7 @@ REFUSALS: tuple[Refusal, ...] = (
     freezing_needs_a_checkpoint,
     freezing_leaves_layers_to_learn,
     features_replace_the_networks_beginning,
-    mixing_needs_a_pool,
+    teaching_needs_a_teacher,
     downscaling_leaves_an_image,
     adapting_needs_a_policy,
 )

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -62,6 +62,8 @@ class Evaluation(Section):
     """`auto`: Inception if its weights are on this machine, else the embedded extractor."""
     images: Annotated[int, Field(ge=16, le=200_000)] = 5_000
     """Generated images per measurement."""
+    split: Literal["train", "test"] = "train"
+    """Real images to compare with: those that are trained on, or those that the dataset holds out."""
     reference_images: Annotated[int, Field(ge=16)] | None = None
     """Real images in the reference; null takes all."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0

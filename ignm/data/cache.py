@@ -1,6 +1,6 @@
 """The decoded cache on disk: one folder per dataset and resolution, opened memory-mapped.
 
-<root>/<name>/<resolution>/images.npy      uint8 (N, R, R, C)
+<root>/<name>/<resolution>/images.npy      uint8 (N, R, R, C), those held out for testing last
                            classes.npy     int64 (N, A), -1 = missing
                            continuous.npy  float32 (N, K), NaN = missing
                            dataset.json    what it is
@@ -10,7 +10,7 @@ import os
 import re
 import stat
 import tokenize
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -24,6 +24,10 @@ from ignm.errors import IgnmError
 RESOLUTIONS: tuple[int, ...] = get_args(Resolution)
 # numpy reads headers with Python's own tokenizer and parser, so a flipped byte raises what those raise.
 _DAMAGE = (OSError, ValueError, EOFError, SyntaxError, tokenize.TokenError, TypeError, KeyError, OverflowError)
+
+
+class DamagedDatasetError(IgnmError):
+    """A dataset on disk is not, or not wholly, what was imported."""
 
 
 class Skipped(BaseModel):
@@ -49,6 +53,12 @@ class Description(BaseModel):
     class_names: dict[str, list[str]]
     continuous_names: list[str]
     skipped: list[Skipped]
+    test: int = 0
+    """How many of the images, the last ones, are held out."""
+    filters: dict[str, Any] = {}
+    """What the images had to be like to get in."""
+    left_out: dict[str, int] = {}
+    """How many images were not, by reason."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,9 +66,11 @@ class Dataset:
     """One decoded dataset, opened read-only.
 
     `images` uint8 (N, R, R, C), memory-mapped, C 1 or 3; `classes` int64 (N, A), -1 = missing, A in the order of
-    `class_names`; `continuous` float32 (N, K), NaN = missing. Equal fingerprints mean equal pixels, labels,
-    resolution and resize; of `embedded`, equal faces, whose pixels differ by 1/255 here and there between processors.
-    Pickles as its path: a process that receives it maps the same file.
+    `class_names`; `continuous` float32 (N, K), NaN = missing; `test_images`, `test_classes` and `test_continuous` the
+    same of the images that are held out, views of the same files; `class_names` are those of all images. Equal
+    fingerprints mean equal pixels, labels, resolution, resize and split; of `embedded`, equal faces, whose pixels
+    differ by 1/255 here and there between processors. Pickles as its path: a process that receives it maps the same
+    files, and all processes share their pages.
     """
 
     name: str
@@ -73,8 +85,13 @@ class Dataset:
     skipped: tuple[Skipped, ...]
     source: str
     path: Path
+    test_images: npt.NDArray[np.uint8]
+    test_classes: npt.NDArray[np.int64]
+    test_continuous: npt.NDArray[np.float32]
+    left_out: dict[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
+        """Return the number of images to train on."""
         return len(self.images)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -112,9 +129,35 @@ def check_resolution(resolution: int) -> None:
 def read_dataset(path: Path) -> Dataset:
     """Open the dataset in this folder.
 
-    Raises FileNotFoundError if there is none, IgnmError if it may not be opened or is incomplete, damaged or of another
-    version.
+    Raises FileNotFoundError if there is none, DamagedDatasetError if it is incomplete, damaged or of another version,
+    IgnmError if it may not be opened.
     """
+    description, images, classes, continuous = read_parts(path)
+    train = description.count - description.test
+    return Dataset(
+        name=description.name,
+        resolution=description.resolution,
+        channels=description.channels,
+        fingerprint=description.fingerprint,
+        images=images[:train],
+        classes=classes[:train],
+        continuous=continuous[:train],
+        class_names={name: tuple(names) for name, names in description.class_names.items()},
+        continuous_names=tuple(description.continuous_names),
+        skipped=tuple(description.skipped),
+        source=description.source,
+        path=path,
+        test_images=images[train:],
+        test_classes=classes[train:],
+        test_continuous=continuous[train:],
+        left_out=description.left_out,
+    )
+
+
+def read_parts(
+    path: Path,
+) -> tuple[Description, npt.NDArray[np.uint8], npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """Open what is in a dataset's folder: what it is, images, classes, continuous; raises as `read_dataset`."""
     _check_folder(path)
     try:
         description = Description.model_validate_json((path / "dataset.json").read_bytes())
@@ -122,24 +165,11 @@ def read_dataset(path: Path) -> Dataset:
         check_arrays(description, images, classes, continuous)
     except _DAMAGE as error:
         detail = _first_line(error)
-        raise IgnmError(
+        raise DamagedDatasetError(
             f"The dataset in {path} is incomplete, damaged or of another version ({detail}). Import it again: "
             f"ignm data import SOURCE --name {path.parent.name} --resolution {path.name} --overwrite"
         ) from None
-    return Dataset(
-        name=description.name,
-        resolution=description.resolution,
-        channels=description.channels,
-        fingerprint=description.fingerprint,
-        images=images,
-        classes=_in_memory(classes),
-        continuous=_in_memory(continuous),
-        class_names={name: tuple(names) for name, names in description.class_names.items()},
-        continuous_names=tuple(description.continuous_names),
-        skipped=tuple(description.skipped),
-        source=description.source,
-        path=path,
-    )
+    return description, images, classes, continuous
 
 
 def _check_folder(path: Path) -> None:
@@ -164,12 +194,6 @@ def _map(file: Path) -> npt.NDArray[Any]:
     return array
 
 
-def _in_memory(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    copy = np.array(array)
-    copy.flags.writeable = False
-    return copy
-
-
 def _first_line(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors()[0]
@@ -180,6 +204,8 @@ def _first_line(error: Exception) -> str:
 def check_arrays(description: Description, *arrays: npt.NDArray[Any]) -> None:
     """Raise ValueError unless images, classes and continuous have the types and shapes that are described."""
     count, side = description.count, description.resolution
+    if not 0 <= description.test <= count:
+        raise ValueError(f"{description.test} of {count} images held out")
     expected = (
         ("images.npy", np.uint8, (count, side, side, description.channels)),
         ("classes.npy", np.int64, (count, len(description.class_names))),

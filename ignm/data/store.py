@@ -15,7 +15,7 @@ from ignm.data.cache import (
     read_dataset,
 )
 from ignm.data.labels import Labels
-from ignm.data.writing import dataset_lock, storage_errors, write_dataset
+from ignm.data.writing import dataset_lock, partial_folder, storage_errors, write_dataset
 from ignm.errors import IgnmError
 from ignm.files import set_aside
 
@@ -55,6 +55,20 @@ def list_datasets(root: Path | None = None) -> dict[str, tuple[int, ...]]:
         for folder in sorted(data_root(root).glob("[a-z0-9]*"))
     }
     return {name: resolutions for name, resolutions in found.items() if resolutions}
+
+
+def interrupted_imports(root: Path | None = None) -> tuple[tuple[str, int], ...]:
+    """Return name and resolution of every dataset whose import was cut short and can go on, or is running now."""
+    partial = {size: partial_folder(Path(str(size))).name for size in RESOLUTIONS}
+    folders = sorted(data_root(root).glob("[a-z0-9]*"))
+    return tuple((folder.name, size) for folder in folders for size in RESOLUTIONS if _is_dir(folder / partial[size]))
+
+
+def _is_dir(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def _is_dataset(path: Path) -> bool:

@@ -39,6 +39,17 @@ class Targets:
     def __len__(self) -> int:
         return len(self.classes)
 
+    def rows(self, indices: npt.NDArray[np.int64]) -> "Targets":
+        """Return the labels of the images at these indices; -1 stands for an image about which nothing is known."""
+        unknown = indices[:, None] < 0
+        classes = np.where(unknown, MISSING_CLASS, self.classes[indices])
+        return Targets(classes, np.where(unknown, np.float32(np.nan), self.continuous[indices]), self.counts)
+
+    def followed_by(self, other: "Targets") -> "Targets":
+        """Return these labels with those of further images of the same dataset after them."""
+        classes = np.concatenate([self.classes, other.classes])
+        return Targets(classes, np.concatenate([self.continuous, other.continuous]), self.counts)
+
     def batch(self, indices: npt.NDArray[np.int64], device: torch.device) -> LabelBatch:
         """Return the labels of the images at these indices, on a device; missing ones are 0 in their vector."""
         classes = torch.from_numpy(self.classes[indices])

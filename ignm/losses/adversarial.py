@@ -15,6 +15,15 @@ class AdversarialLoss:
     generator: Callable[[Tensor, Tensor], Tensor]
     generator_sees_real: bool = False
     """Whether the generator's side depends on the real logits; if not, they need not be computed for it."""
+    calibrated: bool = True
+    """Whether 0 is where the discriminator cannot tell real from generated."""
+
+    def centred(self, real: Tensor, fake: Tensor) -> Tensor:
+        """The real logits with 0 where the discriminator cannot tell; without calibration the means' midpoint is that.
+
+        ADA's sign of D(real) is defined for logits whose 0 means something (Karras et al. 2020, section 3.1).
+        """
+        return real if self.calibrated else real - (real.mean() + fake.mean()) / 2
 
 
 def _check(real: Tensor, fake: Tensor) -> None:
@@ -86,8 +95,10 @@ def relativistic_generator(real: Tensor, fake: Tensor) -> Tensor:
 ADVERSARIAL: dict[str, AdversarialLoss] = {
     "minimax": AdversarialLoss(cross_entropy_discriminator, minimax_generator),
     "non_saturating": AdversarialLoss(cross_entropy_discriminator, non_saturating_generator),
-    "least_squares": AdversarialLoss(least_squares_discriminator, least_squares_generator),
-    "wasserstein": AdversarialLoss(wasserstein_discriminator, wasserstein_generator),
+    "least_squares": AdversarialLoss(least_squares_discriminator, least_squares_generator, calibrated=False),
+    "wasserstein": AdversarialLoss(wasserstein_discriminator, wasserstein_generator, calibrated=False),
     "hinge": AdversarialLoss(hinge_discriminator, hinge_generator),
-    "relativistic": AdversarialLoss(relativistic_discriminator, relativistic_generator, generator_sees_real=True),
+    "relativistic": AdversarialLoss(
+        relativistic_discriminator, relativistic_generator, generator_sees_real=True, calibrated=False
+    ),
 }

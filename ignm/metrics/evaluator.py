@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from ignm.config import Evaluation
 from ignm.data.cache import Dataset, data_root
+from ignm.errors import IgnmError
 from ignm.metrics.extractors import build_extractor, choose_extractor
 from ignm.metrics.quality import Score, score
 from ignm.metrics.reference import load_or_compute_reference
@@ -28,12 +30,19 @@ class Evaluator:
     def __init__(
         self, evaluation: Evaluation, dataset: Dataset, device: torch.device, cache: Path | None = None
     ) -> None:
-        """Load the reference, or compute it once; raises IgnmError for an unknown or unavailable extractor."""
+        """Load the reference, or compute it once.
+
+        Raises IgnmError for an unknown or unavailable extractor, and where a dataset without a test set is to be
+        measured on it.
+        """
         self._evaluation = evaluation
         self._extractor = build_extractor(resolve_extractor(evaluation.extractor)).to(device)
+        images, fingerprint = dataset.images, dataset.fingerprint
+        if evaluation.split == "test":
+            images, fingerprint = _held_out(dataset), f"{fingerprint}, held out"
         self.reference = load_or_compute_reference(
-            dataset.images,
-            dataset.fingerprint,
+            images,
+            fingerprint,
             self._extractor,
             cache or data_root().parent / REFERENCES,
             count=evaluation.reference_images,
@@ -45,3 +54,12 @@ class Evaluator:
         """Score the images that the generator makes of the evaluation latents; its training is not disturbed."""
         images = generate(generator, self._evaluation.images, self._evaluation.seed, Stream.EVALUATION)
         return score(images, self.reference, self._extractor)
+
+
+def _held_out(dataset: Dataset) -> np.ndarray:
+    if len(dataset.test_images) < 2:
+        raise IgnmError(
+            f"evaluation.split: {dataset.name} at {dataset.resolution} holds {len(dataset.test_images)} images out to "
+            "measure on; use train, or import it again with --test-share"
+        )
+    return dataset.test_images

@@ -6,16 +6,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ignm.augmentation.draws import Strength
+from ignm.augmentation.policies import augment
 from ignm.config import Config
-from ignm.data.targets import LabelBatch, Targets
-from ignm.training.augment import augment
+from ignm.data.targets import LabelBatch
 from ignm.training.device import fits
-from ignm.training.randomness import ImageOrder, Stream, generator_of, latents
+from ignm.training.randomness import ImageOrder, Stream, generator_of, latents, seed_of
+from ignm.training.training_set import TrainingSet
 
 
 @dataclass(frozen=True)
 class RealBatch:
-    """Real images (n, C, R, R) in [-1, 1], channels last in memory, with their labels and places in the dataset."""
+    """Images (n, C, R, R) in [-1, 1], channels last in memory, with their labels and numbers in the training set."""
 
     images: Tensor
     labels: LabelBatch
@@ -23,20 +25,24 @@ class RealBatch:
 
 
 class Batches:
-    """Batches of one dataset for one config and seed, on one device."""
+    """Batches of one training set for one config and seed, on one device; a CPU reads the images in place."""
 
-    def __init__(self, config: Config, images: np.ndarray, targets: Targets, seed: int, device: torch.device) -> None:
-        """`images` is uint8 (N, R, R, C) and is read, never copied, on a CPU."""
-        self._config, self._seed, self._device = config, seed, device
-        self._order = ImageOrder(len(images), seed)
-        self._images, self._targets = images, targets
-        self._resident = torch.from_numpy(np.array(images)).to(device) if fits(images.nbytes, device) else None
+    def __init__(self, config: Config, shown: TrainingSet, seed: int, device: torch.device) -> None:
+        self._config, self._shown, self._seed, self._device = config, shown, seed, device
+        self._order = ImageOrder(shown.real, seed)
+        self._pool_order = ImageOrder(len(shown.pool), seed_of(seed, Stream.POOL))
+        everything = range(len(shown))
+        fits_there = fits(len(everything) * shown.images[:1].nbytes, device)
+        self._resident = torch.from_numpy(shown.pixels(np.array(everything))).to(device) if fits_there else None
 
     def real(self, start: int, mirror: bool = True) -> RealBatch:
-        """Images at positions `start`, ... of the order, mirrored at even odds where the config says so."""
-        indices = self._order.indices(start, self._config.optim.batch)
+        """Images at positions `start`, ... of the order, mirrored at even odds where the config says so.
+
+        Where synthetic images are mixed in, they stand at some of the positions, as the pool's labels in their place.
+        """
+        indices = self._numbers(start)
         if self._resident is None:
-            batch = torch.from_numpy(self._images[indices])
+            batch = torch.from_numpy(self._shown.pixels(indices))
         else:
             batch = self._resident[torch.from_numpy(indices).to(self._device)]
         images = batch.permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
@@ -44,20 +50,28 @@ class Batches:
             coins = torch.rand(len(indices), generator=self.random(Stream.MIRROR, start), device=self._device) < 0.5
             images = torch.where(coins[:, None, None, None], images.flip(3), images)
         images = images.contiguous(memory_format=torch.channels_last)
-        return RealBatch(images, self._targets.batch(indices, self._device), indices)
+        return RealBatch(images, self._shown.targets.batch(indices, self._device), indices)
 
     def labels(self, start: int) -> LabelBatch:
         """The labels of the images at positions `start`, ..., without the images."""
-        return self._targets.batch(self._order.indices(start, self._config.optim.batch), self._device)
+        return self._shown.targets.batch(self._numbers(start), self._device)
+
+    def _numbers(self, start: int) -> np.ndarray:
+        """Which images stand at positions `start`, ...: what is synthetic at one fraction is so at any larger one."""
+        size, fraction = self._config.optim.batch, self._shown.fraction
+        numbers = self._order.indices(start, size)
+        if fraction == 0:
+            return numbers
+        coins = np.random.default_rng(seed_of(self._seed, Stream.POOL, start)).random(size)
+        return np.where(coins < fraction, self._shown.real + self._pool_order.indices(start, size), numbers)
 
     def latents(self, stream: Stream, position: int) -> Tensor:
         """Latents (batch, latent) from the normal distribution."""
         return latents(self._config.optim.batch, self._config.generator.latent, self.random(stream, position))
 
-    def augmented(self, images: Tensor, stream: Stream, position: int, side: int) -> Tensor:
-        """The images augmented as the config says; `side` keeps real (0) and generated (1) ones apart."""
-        config = self._config.augment
-        return augment(images, config.policy, config.strength, self.random(stream, 2 * position + side))
+    def augmented(self, images: Tensor, strength: Strength, stream: Stream, position: int, side: int) -> Tensor:
+        """The images augmented by the config's policy; `side` keeps real (0) and generated (1) ones apart."""
+        return augment(images, self._config.augment.policy, strength, self.random(stream, 2 * position + side))
 
     def random(self, stream: Stream, position: int) -> torch.Generator:
         """A generator on the device, standing at its beginning."""

@@ -25,7 +25,7 @@ from ignm.models.shape import DataShape
 from ignm.training.measurement import Measurement
 from ignm.training.trainer import Trainer
 
-FORMAT = 2
+FORMAT = 3
 KEPT = 2
 _log = logging.getLogger(__name__)
 

@@ -39,6 +39,8 @@ class Measurement:
     """Mean sign of the discriminator's logit of real images: near 1, it knows them by heart (Karras et al. 2020)."""
     generator_gradient: float
     """Mean norm of the generator's gradient since the last measurement."""
+    augment_strength: float = 0.0
+    """Strength of augmentation in force then; 0 without a policy."""
 
 
 def write_measurements(path: Path, measurements: Sequence[Measurement]) -> None:

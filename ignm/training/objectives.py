@@ -2,10 +2,12 @@
 
 from torch import Tensor
 
+from ignm.config.data import AugmentConfig
 from ignm.config.learning import LossConfig
 from ignm.data.targets import LabelBatch
 from ignm.losses.attention import agreement, attention_map
 from ignm.losses.auxiliary import classification, regression
+from ignm.losses.consistency import consistency
 from ignm.losses.embedding import contrastive
 from ignm.losses.lecam import lecam
 from ignm.models.head import Judgement
@@ -33,6 +35,11 @@ def attention_agreement(judgement: Judgement, mirrored: Judgement) -> Tensor:
     if judgement.features is None or mirrored.features is None:
         raise ValueError("the discriminator was built without loss.attention and keeps no features")
     return agreement(attention_map(judgement.features), attention_map(mirrored.features))
+
+
+def same_of_augmented(config: AugmentConfig, judgement: Judgement, augmented: Judgement) -> Tensor:
+    """How far what is said of images is from what is said of their augmented versions, weighted."""
+    return config.consistency * consistency(judgement.logits, augmented.logits)
 
 
 def regularisation(config: LossConfig, real: Judgement, fake: Judgement, means: tuple[Tensor, Tensor] | None) -> Tensor:

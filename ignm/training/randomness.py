@@ -27,6 +27,7 @@ class Stream(IntEnum):
     PENALTY = 10
     LEARNT_LATENTS = 11
     LABELS = 12
+    POOL = 13
 
 
 def seed_of(seed: int, stream: Stream, position: int = 0) -> int:

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ignm.augmentation.adaptive import AdaptiveStrength
+from ignm.augmentation.draws import Strength
 from ignm.config import Config
-from ignm.config.learning import AdamConfig
-from ignm.data.targets import Targets
 from ignm.errors import IgnmError
-from ignm.initialisation.groups import freeze, parameter_groups
+from ignm.initialisation.groups import freeze
 from ignm.initialisation.reconstruction import LatentTable, laplacian_pyramid_l1
 from ignm.initialisation.transfer import Copied, load_initial, transfer
 from ignm.losses.adversarial import ADVERSARIAL
@@ -26,8 +26,11 @@ from ignm.models.shape import DataShape
 from ignm.training import ema, objectives
 from ignm.training.batches import Batches
 from ignm.training.device import autocast, resolve_precision
+from ignm.training.optimisers import build_optimisers, is_lazy
 from ignm.training.randomness import Stream, generator_of, seed_of
+from ignm.training.running import RunningStatistics
 from ignm.training.schedule import rate
+from ignm.training.training_set import TrainingSet
 
 # How often the host asks the device whether the losses are still finite; each question waits for the device.
 STEPS_BETWEEN_CHECKS = 50
@@ -49,34 +52,21 @@ class DivergedError(Exception):
     """The losses or the gradients are no longer finite."""
 
 
-def _adam(
-    ordered: list[nn.Module], config: AdamConfig, layer_decay: float, frozen: int = 0, lazy: float = 1.0
-) -> torch.optim.Adam:
-    # A lazy penalty is a step of its own, one more for each `interval`, so lr and betas are scaled (StyleGAN2:
-    # Karras et al. 2020, appendix B).
-    scaled = AdamConfig(lr=config.lr * lazy, beta1=config.beta1**lazy, beta2=config.beta2**lazy)
-    groups = parameter_groups(ordered, scaled, layer_decay, frozen)
-    return torch.optim.Adam(groups, lr=scaled.lr, betas=(scaled.beta1, scaled.beta2), fused=True)
-
-
 class Trainer:
     """One config in training on one device; every schedule is a function of `images_seen`."""
 
-    def __init__(
-        self, config: Config, images: np.ndarray, seed: int, device: torch.device, targets: Targets | None = None
-    ) -> None:
-        """Build the networks and optimisers; `images` is uint8 (N, R, R, C) and is read, never copied, on a CPU.
+    def __init__(self, config: Config, shown: TrainingSet, seed: int, device: torch.device) -> None:
+        """Build the networks and optimisers; the images are read, never copied, on a CPU.
 
-        `targets` are the labels to learn, where the config asks for any. Raises IgnmError where a file that `init`
-        names is not what it should be.
+        Raises IgnmError where a file that `init` names is not what it should be.
         """
         self.config, self.seed, self.device = config, seed, device
         # Resuming is bit-exact, which cuDNN's fastest kernels are not.
         torch.backends.cudnn.deterministic = True
         self.precision = resolve_precision(config.optim.precision, device)
-        targets = Targets.none(len(images)) if targets is None else targets
-        self.shape = DataShape(images.shape[3], targets.counts, targets.continuous.shape[1])
-        self.batches = Batches(config, images, targets, seed, device)
+        targets = shown.targets
+        self.shape = DataShape(shown.images.shape[3], targets.counts, targets.continuous.shape[1])
+        self.batches = Batches(config, shown, seed, device)
         self.generator = build_generator(config, self.shape, seed_of(seed, Stream.GENERATOR_WEIGHTS)).to(device)
         self.discriminator = build_discriminator(config, self.shape, seed_of(seed, Stream.DISCRIMINATOR_WEIGHTS)).to(
             device
@@ -85,29 +75,24 @@ class Trainer:
             rows = np.random.default_rng(seed_of(0, Stream.LABELS)).integers(len(targets), size=LABEL_SAMPLES)
             self.generator.label_samples.copy_(targets.batch(rows, device).vectors)
         self.average = ema.frozen_copy(self.generator)
-        init, loss = config.init, config.loss
+        init, loss, augment = config.init, config.loss, config.augment
         self._adversarial = ADVERSARIAL[loss.adversarial]
         # The generator's step freezes the discriminator, and gives back only what learns.
         self._learning = freeze(self.discriminator.ordered(), init.freeze)
-        self._lazy = loss.penalty in PENALTIES and loss.interval > 1
-        lazy = loss.interval / (loss.interval + 1) if self._lazy else 1.0
-        self.optimisers = {
-            "generator": _adam(self.generator.ordered(), config.optim.generator, init.layer_decay),
-            "discriminator": _adam(
-                self.discriminator.ordered(), config.optim.discriminator, init.layer_decay, init.freeze, lazy
-            ),
-        }
+        self._lazy = is_lazy(loss)
+        self.optimisers = build_optimisers(config, self.generator.ordered(), self.discriminator.ordered())
         self._latents: LatentTable | None = None
         if init.reconstruction > 0:
             source = generator_of(seed, Stream.LEARNT_LATENTS, 0, torch.device("cpu"))
-            self._latents = LatentTable(len(images), config.generator.latent, source, device)
-            # Its gradients are of another size: the game begins with fresh moments.
-            self.optimisers["reconstruction"] = _adam(self.generator.ordered(), config.optim.generator, 1.0)
+            self._latents = LatentTable(len(shown), config.generator.latent, source, device)
         self.images_seen = 0
         self.steps = 0
         self.seconds = 0.0
         self._logit_means: tuple[Tensor, Tensor] | None = None
-        self._statistics = torch.zeros(7, device=device, dtype=torch.float64)
+        self._adaptive: AdaptiveStrength | None = None
+        if augment.target is not None:
+            self._adaptive = AdaptiveStrength(augment.target, augment.adapt_kimg, config.optim.batch, device)
+        self._statistics = RunningStatistics(device)
 
     @property
     def kimg(self) -> float:
@@ -122,6 +107,13 @@ class Trainer:
         if self.kimg < self.config.init.reconstruction + self.config.init.discriminator:
             return Phase.DISCRIMINATOR
         return Phase.JOINT
+
+    @property
+    def augment_strength(self) -> Strength:
+        """Strength of augmentation in the next step; a tensor () on the device where it adapts, 0 without a policy."""
+        if self._adaptive is not None:
+            return self._adaptive.strength
+        return self.config.augment.strength if self.config.augment.policy is not None else 0.0
 
     def initialise(self) -> dict[str, Copied]:
         """Take what fits from the checkpoint that the config names, if any; returns what was copied, by network.
@@ -158,20 +150,11 @@ class Trainer:
         self.seconds += time.perf_counter() - started
 
     def take_statistics(self) -> dict[str, float]:
-        """Return the means since the last call and begin anew: losses, sign of D(real), G's gradient norm."""
-        judged, d_loss, sign, made, g_loss, norm, norm_squared = self._statistics.tolist()
-        self._statistics.zero_()
-        # Two-step training has steps of one network alone.
-        judged, made = max(judged, 1.0), max(made, 1.0)
-        mean = norm / made
-        variance = max(norm_squared / made - mean**2, 0.0)
-        return {
-            "discriminator_loss": d_loss / judged,
-            "generator_loss": g_loss / made,
-            "real_sign": sign / judged,
-            "generator_gradient": mean,
-            "stability": variance**0.5 / mean if mean > 0 else 0.0,
-        }
+        """Return the means since the last call and begin anew: losses, sign of D(real), G's gradient norm.
+
+        With them is what stands now: the strength of augmentation.
+        """
+        return {**self._statistics.take(), "augment_strength": float(self.augment_strength)}
 
     def state(self) -> dict[str, Any]:
         """Everything but the networks that the next step depends on."""
@@ -182,6 +165,7 @@ class Trainer:
             "precision": self.precision,
             "optimisers": {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()},
             "logit_means": None if self._logit_means is None else list(self._logit_means),
+            "augment": None if self._adaptive is None else self._adaptive.state(),
             # Once the first step of two-step training is over they are not used again.
             "latents": self._latents.state() if self._latents and self.phase is Phase.RECONSTRUCTION else None,
         }
@@ -194,6 +178,8 @@ class Trainer:
             optimiser.load_state_dict(state["optimisers"][name])
         means = state["logit_means"]
         self._logit_means = None if means is None else (means[0].to(self.device), means[1].to(self.device))
+        if self._adaptive is not None:
+            self._adaptive.load_state(state["augment"])
         if self._latents is not None and state["latents"] is not None:
             self._latents.load_state(state["latents"])
 
@@ -203,30 +189,29 @@ class Trainer:
 
     def _step(self) -> None:
         phase, before = self.phase, self.images_seen
-        zero, one = torch.zeros((), device=self.device), torch.ones((), device=self.device)
-        judged = d_loss = sign = made = g_loss = norm = zero
+        judged = made = None
         if phase is Phase.RECONSTRUCTION:
-            made, (g_loss, norm) = one, self._reconstruction_step()
+            made = self._reconstruction_step()
         else:
             for _ in range(self.config.optim.n_critic):
-                judged, (d_loss, sign) = one, self._discriminator_step()
+                judged = self._discriminator_step()
             if phase is Phase.JOINT:
-                made, (g_loss, norm) = one, self._generator_step()
+                made = self._generator_step()
         keep = ema.decay(self.config.ema, self.images_seen - before, before)
         ema.update(self.average, self.generator, keep)
         self.steps += 1
-        self._statistics += torch.stack([judged, d_loss, sign, made, g_loss, norm, norm.square()]).double()
+        self._statistics.add(judged, made)
 
     def _discriminator_step(self) -> tuple[Tensor, Tensor]:
         loss_config, at = self.config.loss, self.images_seen
         batch = self.batches.real(at)
-        real = self.batches.augmented(batch.images, Stream.DISCRIMINATOR_AUGMENT, at, 0)
+        real = self._shown(batch.images, Stream.DISCRIMINATOR_AUGMENT, at, 0)
         # Images are generated for the real batch's labels, so that pairs and mixtures of images share theirs.
         labels = batch.labels.vectors
         with autocast(self.precision, self.device):
             with torch.no_grad():
                 fake = self.generator(self.batches.latents(Stream.DISCRIMINATOR_LATENTS, at), labels)
-            fake = self.batches.augmented(fake, Stream.DISCRIMINATOR_AUGMENT, at, 1)
+            fake = self._shown(fake, Stream.DISCRIMINATOR_AUGMENT, at, 1)
             real_says, fake_says = self.discriminator(real, labels), self.discriminator(fake, labels)
             loss = self._adversarial.discriminator(real_says.logits, fake_says.logits)
             total = loss + objectives.supervision(loss_config, real_says, batch.labels)
@@ -237,11 +222,25 @@ class Trainer:
                 for images, says in ((real, real_says), (fake, fake_says)):
                     mirrored = self.discriminator(images.flip(3), labels)
                     total = total + loss_config.attention / 2 * objectives.attention_agreement(says, mirrored)
+            if self.config.augment.consistency > 0:
+                for side, (images, says) in enumerate(((real, real_says), (fake, fake_says))):
+                    changed = self._augmented(images, Stream.DISCRIMINATOR_AUGMENT, at, side)
+                    augmented_says = self.discriminator(changed, labels)
+                    total = total + objectives.same_of_augmented(self.config.augment, says, augmented_says)
         self._penalise_and_update(total, real, fake, labels)
         if loss_config.lecam > 0:
             self._logit_means = _moved(self._logit_means, real_says.logits, fake_says.logits)
+        if self._adaptive is not None:
+            self._adaptive.observe(self._adversarial.centred(real_says.logits, fake_says.logits))
         self.images_seen += self.config.optim.batch
         return loss.detach(), real_says.logits.detach().sign().mean()
+
+    def _augmented(self, images: Tensor, stream: Stream, at: int, side: int) -> Tensor:
+        return self.batches.augmented(images, self.augment_strength, stream, at, side)
+
+    def _shown(self, images: Tensor, stream: Stream, at: int, side: int) -> Tensor:
+        """What the adversarial loss judges: augmented images, or with consistency regularisation images as they are."""
+        return images if self.config.augment.consistency > 0 else self._augmented(images, stream, at, side)
 
     def _penalise_and_update(self, loss: Tensor, real: Tensor, fake: Tensor, labels: Tensor) -> None:
         """Update the discriminator by its loss and, when it is due, by the penalty: if lazy, in a step of its own."""
@@ -269,11 +268,11 @@ class Trainer:
         labels = wanted.vectors
         with autocast(self.precision, self.device):
             fake = self.generator(self.batches.latents(Stream.GENERATOR_LATENTS, at), labels)
-            fake = self.batches.augmented(fake, Stream.GENERATOR_AUGMENT, at, 1)
+            fake = self._shown(fake, Stream.GENERATOR_AUGMENT, at, 1)
             fake_says = real_says = self.discriminator(fake, labels)
             if self._adversarial.generator_sees_real:
                 with torch.no_grad():
-                    real = self.batches.augmented(self.batches.real(at).images, Stream.GENERATOR_AUGMENT, at, 0)
+                    real = self._shown(self.batches.real(at).images, Stream.GENERATOR_AUGMENT, at, 0)
                     real_says = self.discriminator(real, labels)
             loss = self._adversarial.generator(real_says.logits, fake_says.logits)
             total = loss
@@ -317,7 +316,7 @@ class Trainer:
             parameter.requires_grad_(learns)
 
     def _check_finite(self) -> None:
-        if not bool(torch.isfinite(self._statistics).all()):
+        if not self._statistics.finite:
             raise DivergedError(f"losses or gradients are not finite after {self.kimg:g} kimg")
 
 

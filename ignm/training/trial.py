@@ -22,6 +22,7 @@ from ignm.initialisation.transfer import Copied, load_initial
 from ignm.metrics.evaluator import Evaluator
 from ignm.training.checkpoint import latest_checkpoint, restore, save_checkpoint
 from ignm.training.measurement import Measurement, write_measurements
+from ignm.training.preparation import open_training_set
 from ignm.training.samples import save_samples
 from ignm.training.trainer import DivergedError, Trainer
 
@@ -138,11 +139,12 @@ def _train(
     on_progress: OnProgress,
 ) -> Iterator[Measurement]:
     sweep(directory)
-    trainer = Trainer(spec.config, dataset.images, spec.seed, device, targets_of(spec.config, dataset))
+    shown = open_training_set(spec.config, dataset)
+    trainer = Trainer(spec.config, shown, spec.seed, device)
     measurements: list[Measurement] = []
     checkpoint = latest_checkpoint(directory)
     if checkpoint is not None:
-        restore(trainer, checkpoint, dataset.fingerprint)
+        restore(trainer, checkpoint, shown.fingerprint)
         measurements = checkpoint.measurements
     else:
         note_copied(trainer.initialise(), directory)
@@ -163,7 +165,7 @@ def _train(
         measurement = _measure(trainer, evaluator, target)
         measurements.append(measurement)
         save_samples(trainer.average, directory / "samples.png")
-        save_checkpoint(trainer, measurements, dataset.fingerprint, directory)
+        save_checkpoint(trainer, measurements, shown.fingerprint, directory)
         write_measurements(directory / "measurements.jsonl", measurements)
         yield measurement
 

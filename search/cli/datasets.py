@@ -1,42 +1,119 @@
-"""`ignm data`: bring images in, list them, look at them."""
+"""`ignm data`: bring images in, list them, look at them, check them."""
 
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import typer
-from rich.progress import Progress
+from rich.filesize import decimal
+from rich.progress import Progress, TextColumn
 from rich.table import Table
 
-from search.cli.console import console, errors
+from search.cli.console import EXIT_INTERRUPTED, console, errors
+
+if TYPE_CHECKING:
+    from ignm.data.importing import ImportReport
 
 SHOWN_SKIPS = 20
+EXIT_DIFFERENT = 1
+SECONDS_BETWEEN_LINES = 10.0
 
-app = typer.Typer(no_args_is_help=True, help="Bring images in, list them, look at them.")
+app = typer.Typer(no_args_is_help=True, help="Bring images in, list them, look at them, check them.")
 
 # The commands import what they run when they run: torch and Ray take seconds, and `ignm --help` must not.
 
 
 @app.command("import")
 def import_(
-    source: str = typer.Argument(help="A folder or a zip of images; labels.csv inside it is read too."),
+    source: str = typer.Argument(
+        help="A folder, a zip, parquet files or a URI; celeba:DIR, ffhq:DIR, lsun:DIR as published."
+    ),
     name: str = typer.Option(..., help="What the dataset is called from now on."),
     resolution: int = typer.Option(..., help="Images become this many pixels square: 16, 32, 64, 128 or 256."),
     channels: int = typer.Option(None, help="1 for grey, 3 for colour; grey if all images are grey, when left out."),
+    test_share: float = typer.Option(None, help="Share held out, by name; the source's own partition, when left out."),
+    min_sharpness: float = typer.Option(None, help="Leave out images less sharp."),
+    min_contrast: float = typer.Option(None, help="Leave out images of less contrast."),
+    max_clipped: float = typer.Option(None, help="Leave out images with a larger share of black or white pixels."),
+    drop_duplicates: int = typer.Option(
+        None, metavar="BITS", help="Leave out near duplicates, whose hashes differ in at most so many bits of 64."
+    ),
     overwrite: bool = typer.Option(False, help="Replace a dataset of this name and resolution."),
 ) -> None:
-    """Decode images once into an array that all trials share."""
+    """Decode images once into an array that all trials share; stopped or killed, the same command goes on."""
     from ignm.data.importing import import_dataset
+
+    selection = {
+        "min_sharpness": min_sharpness,
+        "min_contrast": min_contrast,
+        "max_clipped": max_clipped,
+        "duplicate_distance": drop_duplicates,
+    }
+    filters, settings = _quality({key: value for key, value in selection.items() if value is not None})
+    try:
+        with _progress(f"importing {Path(source).name}") as progress:
+            report = import_dataset(
+                source,
+                name,
+                resolution,
+                channels=channels,
+                test_share=test_share,
+                filters=filters,
+                filter_settings=settings,
+                overwrite=overwrite,
+                progress=progress,
+                tell=_tell,
+            )
+    except KeyboardInterrupt:
+        _tell("stopped; what is done is kept, and the same command goes on from there")
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    _print_report(name, resolution, report)
+
+
+def _quality(wanted: dict[str, Any]) -> tuple[tuple[Callable[[Any], str | None], ...], dict[str, Any]]:
+    if not wanted:
+        return (), {}
+    from dataclasses import asdict
+
+    from ignm.data.quality import QualitySettings, quality_filters
+
+    settings = QualitySettings(**wanted)
+    return tuple(quality_filters(settings)), asdict(settings)
+
+
+@contextmanager
+def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
+    """Yield what shows how far something is: a bar on a terminal, now and then a line elsewhere."""
     from search.loading import COLUMNS
 
-    with Progress(*COLUMNS, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(f"importing {Path(source).name}", total=None)
-        report = import_dataset(
-            source,
-            name,
-            resolution,
-            channels=channels,
-            overwrite=overwrite,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
-        )
+    live = console.is_terminal
+    started = told = time.monotonic()
+    first: int | None = None
+    with Progress(
+        *COLUMNS, TextColumn("{task.fields[rate]}"), console=console, transient=True, disable=not live
+    ) as bar:
+        task = bar.add_task(title, total=None, rate="")
+
+        def show(done: int, total: int) -> None:
+            nonlocal first, told
+            now = time.monotonic()
+            first = done if first is None else first
+            rate = f"{(done - first) / max(now - started, 1e-3):,.0f} images/s"
+            bar.update(task, completed=done, total=total, rate=rate)
+            if not live and now - told >= SECONDS_BETWEEN_LINES:
+                told = now
+                _tell(f"{title}: {done:,} of {total:,} ({rate})")
+
+        yield show
+
+
+def _tell(sentence: str) -> None:
+    console.print(sentence, markup=False, highlight=False, soft_wrap=True)
+
+
+def _print_report(name: str, resolution: int, report: "ImportReport") -> None:
     for skipped in report.skipped[:SHOWN_SKIPS]:
         errors.print(f"skipped {skipped.name}: {skipped.reason}", markup=False, highlight=False, soft_wrap=True)
     if len(report.skipped) > SHOWN_SKIPS:
@@ -44,42 +121,98 @@ def import_(
         errors.print(f"... and {rest} more; all are listed in {report.path / 'dataset.json'}", soft_wrap=True)
     for warning in report.warnings:
         errors.print(f"warning: {warning}", markup=False, highlight=False, soft_wrap=True)
+    for reason, count in sorted(report.left_out.items(), key=lambda item: -item[1]):
+        _tell(f"left out {count}: {reason}")
     colour = "grey" if report.channels == 1 else "colour"
-    console.print(
-        f"{report.count} {colour} images as '{name}' at {resolution}x{resolution}"
-        f"{f', {len(report.skipped)} skipped' if report.skipped else ''}"
-        f" ({report.images_per_second:.0f} images/s, fingerprint {report.fingerprint})",
-        highlight=False,
-        soft_wrap=True,
+    held = f", {report.test} of them held out" if report.test else ""
+    skips = f", {len(report.skipped)} skipped" if report.skipped else ""
+    _tell(
+        f"{report.count} {colour} images as '{name}' at {resolution}x{resolution}{held}{skips}"
+        f" ({report.images_per_second:.0f} images/s, fingerprint {report.fingerprint})"
     )
 
 
 @app.command("list")
 def list_() -> None:
     """List the datasets that are here."""
-    from ignm.data.store import list_datasets, open_dataset
+    from ignm.data.cache import data_root
+    from ignm.data.store import interrupted_imports, list_datasets
 
-    table = Table("name", "resolution", "images", "channels", "fingerprint", box=None, padding=(0, 2, 0, 0))
+    columns = ("name", "resolution", "images", "channels", "held out", "labels", "fingerprint", "size")
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    for column in columns:
+        table.add_column(column, no_wrap=column != "name", overflow="fold")
     for name, resolutions in list_datasets().items():
         for resolution in resolutions:
-            dataset = open_dataset(name, resolution)
-            table.add_row(name, str(resolution), str(len(dataset)), str(dataset.channels), dataset.fingerprint)
+            table.add_row(name, str(resolution), *_described(name, resolution))
     console.print(table)
+    for name, resolution in interrupted_imports():
+        folder = data_root() / name
+        _tell(
+            f"'{name}' at {resolution}: an import is on its way or was cut short; it goes on when run again ({folder})"
+        )
     console.print("'embedded' needs no import: it is drawn when first used.", style="dim")
+
+
+def _described(name: str, resolution: int) -> tuple[str, ...]:
+    from ignm.data.cache import DamagedDatasetError, data_root, read_dataset
+
+    path = data_root() / name / str(resolution)
+    try:
+        dataset = read_dataset(path)
+    except DamagedDatasetError:
+        return ("damaged", "", "", "", "", "")
+    counts = (len(dataset), dataset.channels, len(dataset.test_images))
+    labels = len(dataset.class_names) + len(dataset.continuous_names)
+    size = sum(file.stat().st_size for file in path.iterdir())
+    return (*map(str, counts), str(labels), dataset.fingerprint, decimal(size))
 
 
 @app.command()
 def show(
     name: str = typer.Argument(help="A dataset."),
     resolution: int = typer.Option(..., help="Its resolution."),
+    split: Literal["train", "test"] = typer.Option("train", help="The images to train on, or those held out."),
     out: Path = typer.Option(Path("dataset.png"), help="Where the grid goes."),
     count: int = typer.Option(96, min=1, help="How many images."),
 ) -> None:
     """Write a grid of a dataset's images."""
+    from ignm.errors import IgnmError
     from ignm.training.samples import grid, save_picture
     from search.loading import load_dataset
 
     dataset = load_dataset(console, name, resolution)
-    step = max(1, len(dataset.images) // count)
-    save_picture(grid(dataset.images[::step][:count], columns=12), out)
-    console.print(f"{out}: {min(count, len(dataset.images))} of {len(dataset.images)} images of '{name}'")
+    images = dataset.test_images if split == "test" else dataset.images
+    if not len(images):
+        raise IgnmError(
+            f"'{name}' at {resolution} holds no image out. Import it with --test-share 0.1 to hold some out."
+        )
+    step = max(1, len(images) // count)
+    save_picture(grid(images[::step][:count], columns=12), out)
+    console.print(f"{out}: {min(count, len(images))} of {len(images)} images of '{name}' ({split})")
+
+
+@app.command()
+def verify(
+    name: str = typer.Argument(help="A dataset."),
+    resolution: int = typer.Option(..., help="Its resolution."),
+) -> None:
+    """Check that a dataset's pixels, labels and split are still those that were imported."""
+    from ignm.data.cache import DamagedDatasetError
+    from ignm.data.verifying import verify_dataset
+
+    try:
+        with _progress(f"verifying {name}") as progress:
+            found = verify_dataset(name, resolution, progress=progress)
+    except DamagedDatasetError as error:
+        errors.print(str(error), markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(EXIT_DIFFERENT) from None
+    description = found.description
+    if found.unchecked:
+        _tell(
+            f"'{name}' at {resolution}: {description.count} images of the right shape; not checked: {found.unchecked}"
+        )
+    else:
+        _tell(
+            f"'{name}' at {resolution}: {description.count} images as imported (fingerprint {description.fingerprint})"
+        )

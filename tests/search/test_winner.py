@@ -11,6 +11,7 @@ from ignm.config import load_config, override
 from ignm.data.store import open_dataset
 from ignm.errors import IgnmError
 from ignm.files import read_json
+from ignm.training.training_set import TrainingSet
 from search.confirming import begin_runs
 from search.folder import Status, StudyFolder
 from search.winner import keep_winner
@@ -58,7 +59,7 @@ def _with_checkpoint(run, dataset, quality):
     from ignm.training.measurement import Measurement, write_measurements
     from ignm.training.trainer import Trainer
 
-    trainer = Trainer(run.spec().config, dataset.images, run.spec().seed, torch.device("cpu"))
+    trainer = Trainer(run.spec().config, TrainingSet.of(dataset.images), run.spec().seed, torch.device("cpu"))
     numbers = {field.name: 1.0 for field in fields(Measurement)}
     words = {"precision": "fp32", "metric": "fd", "reference_id": "ref"}
     measured = [Measurement(**{**numbers, **words, "quality": quality})]

@@ -2,6 +2,7 @@
 
 import random
 from itertools import combinations
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,9 +12,9 @@ import torchvision
 from support.draws import uniformly
 
 from ignm.config import flat, load_preset, override
-from ignm.data.targets import targets_of
 from ignm.errors import IgnmError
 from ignm.training.checkpoint import open_checkpoint, restore, save_checkpoint
+from ignm.training.preparation import open_training_set
 from ignm.training.trainer import Phase, Trainer
 from spaces.axis import ChoiceDomain
 from spaces.reading import load_space, read_space
@@ -33,7 +34,7 @@ PINNED = ("generator.width", "discriminator.width", "generator.latent", "optim.b
 FEW = {"generator.input_width": 16, "discriminator.head_width": 16, "optim.n_critic": 3}
 PHASES = {"init.reconstruction", "init.discriminator"}
 IMAGES_OF_PHASES = {0.0: 0, 10.0: 4, 25.0: 8, 50.0: 12}
-KIMG = PHASES | {"optim.warmup", "optim.schedule_kimg", "ema.half_life"}
+KIMG = PHASES | {"optim.warmup", "optim.schedule_kimg", "ema.half_life", "augment.adapt_kimg"}
 
 
 def dataset_of(resolution=32):
@@ -49,10 +50,20 @@ def dataset_of(resolution=32):
         class_names={"hair": ("fair", "dark", "grey"), "glasses": ("no", "yes")},
         continuous=continuous,
         continuous_names=("age", "smile"),
+        channels=3,
+        fingerprint="noise",
+        path=Path(),
     )
 
 
 DATASETS = {resolution: dataset_of(resolution) for resolution in (32, 64)}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def beside_the_datasets(tmp_path_factory):
+    """Where degraded images and synthetic pools go."""
+    for resolution, dataset in DATASETS.items():
+        dataset.path = tmp_path_factory.getbasetemp() / "tiny" / str(resolution)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +89,7 @@ def features(tmp_path_factory):
 
 def trainer_of(config, seed=0):
     dataset = DATASETS[config.data.resolution]
-    return Trainer(config, dataset.images, seed, CPU, targets_of(config, dataset))
+    return Trainer(config, open_training_set(config, dataset), seed, CPU)
 
 
 def step(trainer):
@@ -111,6 +122,8 @@ def soon(path, value):
     """The value with kimg turned into images, so that a few steps show what it does."""
     if path in PHASES:
         return IMAGES_OF_PHASES[value] / 1000
+    if path == "data.synthetic.count":
+        return value // 500
     return value / 1000 if path in KIMG else value
 
 
@@ -187,9 +200,19 @@ FAR = {"discriminator.weights": "he", "generator.weights": "he"}
 CLASSES = {"loss.classification": 0.3}
 CONDITION = CLASSES | {"generator.condition": "latent"}
 CONTRASTIVE = CONDITION | {"loss.embedding": "contrastive"}
+LABELLED = CLASSES | {"loss.regression": 0.3}
+MIXED = {"data.synthetic.fraction": 0.5, "data.synthetic.count": 16}
 FALLING = {"optim.schedule": "linear", "optim.schedule_kimg": 0.01}
+# A discriminator that soon knows some of its images, and a strength that soon follows.
+ADAPTIVE = {"augment.policy": "diffaugment", "augment.adapt_kimg": 0.1, "optim.discriminator.lr": 2e-3}
 GROUNDS = {
-    "augment.strength": [{"augment.policy": "diffaugment"}],
+    "data.synthetic.fraction": [{"data.synthetic.count": 16}],
+    **{f"data.synthetic.{part}": [MIXED] for part in ("source", "count", "light", "pose", "background", "temperature")},
+    "data.degrade.label_noise": [LABELLED],
+    "augment.strength": [{"augment.policy": policy} for policy in ("diffaugment", "ada")],
+    "augment.target": [ADAPTIVE],
+    "augment.adapt_kimg": [ADAPTIVE | {"augment.target": 0.5}],
+    "augment.consistency": [{"augment.policy": policy} for policy in ("diffaugment", "ada")],
     # 4 to 16 times the width is reached from 64x64 on, and there by residual networks alone.
     "generator.max_multiplier": [LARGE],
     "discriminator.max_multiplier": [LARGE],
@@ -212,6 +235,8 @@ GROUNDS = {
     # A ramp of 0.05 hides any half-life until twenty times as many images were seen.
     "ema.half_life": [{"ema.ramp": 0.0}],
 }
+# Steps until it shows: a mean sign of D(real) must come to lie between two targets.
+STEPS = {"augment.target": 32, "augment.adapt_kimg": 16}
 
 
 class Outcome:
@@ -261,11 +286,14 @@ def effects_of(axis, base, steps=4):
     return set(effects.values())
 
 
-@pytest.mark.parametrize("axis", read_space("full-labelled").axes, ids=lambda axis: axis.path)
+EVERY_AXIS = (*read_space("full-labelled").axes, *read_space("quality-labelled").axes)
+
+
+@pytest.mark.parametrize("axis", EVERY_AXIS, ids=lambda axis: axis.path)
 def test_no_axis_is_dead(axis, start, record_property):
     begun = {"init.checkpoint": start, "discriminator.extra_blocks": 1} if "init.checkpoint" in axis.needs else {}
     for ground in GROUNDS.get(axis.path, [{}]):
-        record_property("effect", effects_of(axis, override(BASE, ground | begun)))
+        record_property("effect", effects_of(axis, override(BASE, ground | begun), STEPS.get(axis.path, 4)))
 
 
 @pytest.mark.parametrize("side", ["generator", "discriminator"])

@@ -68,7 +68,7 @@ def test_an_axis_is_possible_by_the_base_or_by_another_axis():
     assert set(FULL.paths) - set(FULL.possible(begun).paths) == needing_a_teacher
     # A pool by a teacher is nothing that a space can choose by itself: the base has it, and its axis is held.
     taught = FULL.fixed(["data.synthetic.source"])
-    teacher = {"data.synthetic.source": "teacher", "data.synthetic.teacher": "b"}
+    teacher = {"data.synthetic.source": "teacher", "data.synthetic.teacher": "b", "data.synthetic.fraction": 0.5}
     assert needing_a_teacher <= set(taught.possible(override(begun, teacher)).paths)
     # With batch normalisation held, the penalty and all that follows from it can never come.
     followers = {"loss.penalty", "loss.gamma", "loss.interval", "loss.clip"}

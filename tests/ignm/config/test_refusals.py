@@ -154,14 +154,8 @@ CASES = [
         {"init.features": None, "init.features_weights": None},
     ),
     (
-        "mixing_needs_a_pool",
-        {"data.synthetic.fraction": 0.5},
-        ["data.synthetic.fraction", "data.synthetic.source", "variants, faces or teacher"],
-        {"data.synthetic.source": "variants"},
-    ),
-    (
-        "mixing_needs_a_pool",
-        {"data.synthetic.source": "teacher"},
+        "teaching_needs_a_teacher",
+        {"data.synthetic.source": "teacher", "data.synthetic.fraction": 0.5},
         ["data.synthetic.source", "data.synthetic.teacher"],
         {"data.synthetic.teacher": "somewhere"},
     ),

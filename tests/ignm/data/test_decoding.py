@@ -6,7 +6,8 @@ from PIL import Image
 from support.pictures import encoded, flat, noise
 
 from ignm.data import decoding
-from ignm.data.decoding import decode, flatten
+from ignm.data.decoding import Decoded, decode, decode_or_reason, flatten
+from ignm.data.plain_png import open_plain_png
 from ignm.data.sources import UnreadableImageError
 
 FLAT_MODES = {
@@ -177,3 +178,58 @@ def test_a_lack_of_memory_is_not_a_fault_of_the_picture(monkeypatch):
     monkeypatch.setattr(decoding, "flatten", short)
     with pytest.raises(MemoryError):
         decode(flat(1, "L"), 16)
+
+
+def both_ways(data: bytes, resolution: int, monkeypatch) -> tuple:
+    with monkeypatch.context() as patch:
+        patch.setattr(decoding, "open_plain_png", lambda data: None)
+        by_pil = decode_or_reason(data, resolution, None)
+    return by_pil, decode_or_reason(data, resolution, None)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+@pytest.mark.parametrize("level", [0, 1, 9])
+def test_the_short_way_into_a_plain_png_gives_the_same_pixels(mode, level, monkeypatch):
+    rng = np.random.default_rng(level)
+    for width, height in ((16, 16), (33, 20), (1, 1), (300, 200)):
+        pixels = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+        data = encoded(Image.fromarray(pixels).convert(mode), compress_level=level)
+        assert open_plain_png(data) is not None
+        by_pil, short = both_ways(data, 16, monkeypatch)
+        np.testing.assert_array_equal(by_pil.pixels, short.pixels)
+        assert by_pil.enlarged == short.enlarged
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_damaged_plain_png_is_to_the_short_way_what_it_is_to_pil(monkeypatch):
+    data = encoded(noise(24, 24))
+    rng = np.random.default_rng(0)
+    damaged = [data[:end] for end in range(0, len(data), 13)]
+    for place in [*range(60), *rng.integers(60, len(data), 200).tolist()]:
+        damaged.append(data[:place] + bytes([data[place] ^ 1 << rng.integers(8)]) + data[place + 1 :])
+    seen = set()
+    for bad in damaged:
+        by_pil, short = both_ways(bad, 16, monkeypatch)
+        seen.add(type(by_pil))
+        if isinstance(by_pil, str):
+            assert short == by_pil
+        else:
+            np.testing.assert_array_equal(by_pil.pixels, short.pixels)
+    assert seen == {str, Decoded}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        encoded(noise(), exif=b"Exif\0\0II*\0\x08\0\0\0\0\0"),
+        encoded(noise().convert("RGBA")),
+        encoded(noise().convert("P")),
+        encoded(Image.new("I;16", (20, 20))),
+        encoded(noise(), transparency=(1, 2, 3)),
+        encoded(noise(), "JPEG"),
+        b"",
+        b"\x89PNG\r\n\x1a\n",
+    ],
+)
+def test_whatever_is_special_goes_the_long_way(data):
+    assert open_plain_png(data) is None

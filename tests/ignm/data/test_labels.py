@@ -5,6 +5,7 @@ import pytest
 
 from ignm.data.labels import LabelTable, read_labels
 from ignm.data.sources import Source
+from ignm.data.sources.labels_csv import read_labels_csv
 from ignm.errors import IgnmError
 
 NAMES = ("images/a.png", "images/b.png", "images/c.png")
@@ -13,9 +14,7 @@ NAMES = ("images/a.png", "images/b.png", "images/c.png")
 def table(text: str | bytes, names: tuple[str, ...] = NAMES) -> LabelTable:
     data = text.encode() if isinstance(text, str) else text
     tops = {name.partition("/")[0] for name in names}
-    found = read_labels(Source("faces.zip", names, lambda _: b"", data, tops.pop() if len(tops) == 1 else ""))
-    assert found is not None
-    return found
+    return read_labels_csv(data, "faces.zip", names, tops.pop() if len(tops) == 1 else "")
 
 
 def refusal(text: str | bytes, names: tuple[str, ...] = NAMES) -> str:
@@ -24,8 +23,8 @@ def refusal(text: str | bytes, names: tuple[str, ...] = NAMES) -> str:
     return str(caught.value)
 
 
-def test_no_table_is_no_labels():
-    assert read_labels(Source("faces.zip", NAMES, lambda _: b"", None, "images")) is None
+def test_a_source_that_says_nothing_has_no_labels():
+    assert read_labels(Source("faces.zip", NAMES, lambda _: b"")) is None
 
 
 @pytest.mark.parametrize("spelling", ["images/{}.png", "./images/{}.png", "{}.png", "images\\{}.png"])

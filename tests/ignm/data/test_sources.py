@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ignm.data import sources
-from ignm.data.sources import UnreadableImageError, natural_key, open_source
+from ignm.data.labels import read_labels
+from ignm.data.sources import EXTENSIONS, UnreadableImageError, natural_key, open_source, source
 from ignm.errors import IgnmError
 
 NOBODY = 65534
@@ -35,8 +35,8 @@ def pack(path: Path, *names: str, method: int = zipfile.ZIP_STORED) -> Path:
 
 
 def names_of(path: Path) -> list[str]:
-    with open_source(path) as source:
-        return list(source.names)
+    with open_source(path) as opened:
+        return list(opened.names)
 
 
 def test_folder_is_listed_in_natural_order_without_hidden_and_foreign_files(tmp_path):
@@ -54,7 +54,7 @@ def test_zip_lists_and_reads_the_same_as_the_folder_it_was_made_of(tmp_path):
         assert (one.title, other.title) == ("folder", "z.zip")
 
 
-@pytest.mark.parametrize("extension", sources.EXTENSIONS)
+@pytest.mark.parametrize("extension", EXTENSIONS)
 def test_every_accepted_extension_is_listed(tmp_path, extension):
     assert names_of(fill(tmp_path, f"a.{extension}")) == [f"a.{extension}"]
 
@@ -73,14 +73,18 @@ def test_natural_key_orders_numbers_by_value_and_survives_very_long_ones():
 
 @pytest.mark.parametrize("prefix", ["", "faces/"])
 def test_labels_are_found_at_the_root_and_in_the_single_top_folder(tmp_path, prefix):
-    packed = pack(tmp_path / "z.zip", f"{prefix}images/a.png", f"{prefix}images/b.png", f"{prefix}labels.csv")
-    with open_source(packed) as source:
-        assert source.labels == CONTENT + f"{prefix}labels.csv".encode()
+    packed = pack(tmp_path / "z.zip", f"{prefix}images/a.png", f"{prefix}images/b.png")
+    with zipfile.ZipFile(packed, "a") as archive:
+        archive.writestr(f"{prefix}labels.csv", "file,kind\na.png,x\nb.png,y\n")
+    with open_source(packed) as opened:
+        labels = read_labels(opened)
+        assert labels is not None
+        assert labels.encode(range(2)).classes.tolist() == [[0], [1]]
 
 
 def test_labels_deeper_down_are_not_the_sources_labels(tmp_path):
-    with open_source(fill(tmp_path, "a/x.png", "b/y.png", "a/labels.csv")) as source:
-        assert source.labels is None
+    with open_source(fill(tmp_path, "a/x.png", "b/y.png", "a/labels.csv")) as opened:
+        assert read_labels(opened) is None
 
 
 def test_links_to_files_and_folders_are_followed_but_never_in_circles(tmp_path):
@@ -94,10 +98,10 @@ def test_links_to_files_and_folders_are_followed_but_never_in_circles(tmp_path):
 
 def test_a_name_that_is_not_utf8_can_be_read_and_written_down(tmp_path):
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.png")).write_bytes(CONTENT)
-    with open_source(tmp_path) as source:
-        assert source.names == ("caf\\xe9.png",)
-        assert source.names[0].encode("utf-8")
-        assert source.read(0) == CONTENT
+    with open_source(tmp_path) as opened:
+        assert opened.names == ("caf\\xe9.png",)
+        assert opened.names[0].encode("utf-8")
+        assert opened.read(0) == CONTENT
 
 
 def test_two_files_that_would_be_written_alike_are_refused(tmp_path):
@@ -110,11 +114,11 @@ def test_a_dead_link_a_pipe_and_a_giant_are_unreadable_images_not_failures(tmp_p
     (tmp_path / "a.png").symlink_to(tmp_path / "nowhere")
     os.mkfifo(tmp_path / "b.png")
     fill(tmp_path, "c.png")
-    monkeypatch.setattr(sources, "MAX_BYTES", 10)
-    with open_source(tmp_path) as source:
+    monkeypatch.setattr(source, "MAX_BYTES", 10)
+    with open_source(tmp_path) as opened:
         for index, reason in enumerate(["no such file", "not a regular file", "larger than"]):
             with pytest.raises(UnreadableImageError, match=reason):
-                source.read(index)
+                opened.read(index)
 
 
 # --- sources that are refused
@@ -123,6 +127,12 @@ def test_a_dead_link_a_pipe_and_a_giant_are_unreadable_images_not_failures(tmp_p
 def refusal(path: Path | str) -> str:
     with pytest.raises(IgnmError) as caught, open_source(path):
         pass
+    return str(caught.value)
+
+
+def labels_refusal(path: Path | str) -> str:
+    with open_source(path) as opened, pytest.raises(IgnmError) as caught:
+        read_labels(opened)
     return str(caught.value)
 
 
@@ -195,7 +205,7 @@ def test_unreadable_zip(tmp_path, monkeypatch):
     def refusing(*_):
         raise PermissionError(13, "Permission denied", str(packed))
 
-    monkeypatch.setattr(zipfile, "ZipFile", refusing)
+    monkeypatch.setattr(Path, "open", refusing)
     assert f"{packed} cannot be read: Permission denied" in refusal(packed)
 
 
@@ -241,10 +251,10 @@ def test_a_member_with_a_wrong_checksum_is_one_unreadable_image(tmp_path, method
     data = bytearray(packed.read_bytes())
     data[30 + len("a.png") + 10] ^= 0xFF
     packed.write_bytes(data)
-    with open_source(packed) as source:
+    with open_source(packed) as opened:
         with pytest.raises(UnreadableImageError, match="damaged in the zip"):
-            source.read(0)
-        assert source.read(1) == CONTENT + b"b.png"
+            opened.read(0)
+        assert opened.read(1) == CONTENT + b"b.png"
 
 
 def test_damaged_labels_in_a_zip_are_an_error(tmp_path):
@@ -252,7 +262,7 @@ def test_damaged_labels_in_a_zip_are_an_error(tmp_path):
     data = bytearray(packed.read_bytes())
     data[30 + len("labels.csv") + 10] ^= 0xFF
     packed.write_bytes(data)
-    assert "labels.csv cannot be read" in refusal(packed)
+    assert "labels.csv cannot be read: damaged in the zip" in labels_refusal(packed)
 
 
 @pytest.mark.timeout(20)
@@ -260,11 +270,11 @@ def test_labels_that_are_a_pipe_a_giant_or_a_dead_link_are_an_error(tmp_path, mo
     fill(tmp_path, "a.png")
     labels = tmp_path / "labels.csv"
     os.mkfifo(labels)
-    assert f"{labels} cannot be read: not a regular file" in refusal(tmp_path)
+    assert f"{tmp_path}: labels.csv cannot be read: not a regular file" in labels_refusal(tmp_path)
     labels.unlink()
     labels.symlink_to(tmp_path / "nowhere")
-    assert f"{labels} cannot be read: no such file" in refusal(tmp_path)
+    assert f"{tmp_path}: labels.csv cannot be read: no such file" in labels_refusal(tmp_path)
     labels.unlink()
     labels.write_bytes(bytes(11))
-    monkeypatch.setattr(sources, "MAX_BYTES", 10)
-    assert f"{labels} cannot be read: larger than" in refusal(tmp_path)
+    monkeypatch.setattr(source, "MAX_BYTES", 10)
+    assert f"{tmp_path}: labels.csv cannot be read: larger than" in labels_refusal(tmp_path)

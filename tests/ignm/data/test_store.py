@@ -69,6 +69,35 @@ def test_the_file_is_plain_npy(tmp_path):
     assert (description["format"], description["count"], description["source"]) == (1, 5, "faces.zip")
 
 
+def test_the_last_images_may_be_held_out(tmp_path):
+    whole = write(tmp_path)
+    fingerprints = {whole}
+    for held in (1, 2, 5):
+        with write_dataset(tmp_path, "faces", 16, None) as writer:
+            writer.append(PIXELS)
+            fingerprints.add(writer.finish(LABELS, (), "faces.zip", test=held).fingerprint)
+        dataset = open_dataset("faces", 16, tmp_path)
+        assert len(dataset) == 5 - held
+        for part, rows in (("", slice(None, 5 - held)), ("test_", slice(5 - held, None))):
+            np.testing.assert_array_equal(getattr(dataset, f"{part}images"), PIXELS[rows])
+            np.testing.assert_array_equal(getattr(dataset, f"{part}classes"), LABELS.classes[rows])
+            np.testing.assert_array_equal(getattr(dataset, f"{part}continuous"), LABELS.continuous[rows])
+        assert isinstance(dataset.test_images, np.memmap)
+    assert len(fingerprints) == 4
+
+
+def test_a_cache_from_before_images_were_held_out_opens_and_keeps_its_fingerprint(tmp_path):
+    fingerprint = write(tmp_path)
+    assert fingerprint == "b34b53af388e1689"
+    path = tmp_path / "faces" / "16" / "dataset.json"
+    described = json.loads(path.read_text())
+    for later in ("test", "filters", "left_out"):
+        del described[later]
+    path.write_text(json.dumps(described))
+    dataset = open_dataset("faces", 16, tmp_path)
+    assert (dataset.fingerprint, len(dataset), len(dataset.test_images)) == (fingerprint, 5, 0)
+
+
 def test_the_fingerprint_follows_pixels_labels_and_resolution_but_not_the_name(tmp_path):
     first = write(tmp_path)
     assert write(tmp_path, name="other") == first
@@ -177,6 +206,8 @@ def alter(**changes: object):
         ("dataset.json", lambda path: path.write_text("[]")),
         ("dataset.json", alter(format=2)),
         ("dataset.json", alter(count=4)),
+        ("dataset.json", alter(test=6)),
+        ("dataset.json", alter(test=-1)),
         ("dataset.json", alter(channels=1)),
         ("dataset.json", alter(class_names={})),
         ("dataset.json", alter(resolution="16")),

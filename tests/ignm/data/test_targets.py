@@ -1,5 +1,6 @@
 """What is learnt of a dataset's labels: vectors, missing values, standardisation, selection, refusals."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -26,6 +27,7 @@ def dataset_of(class_names=NAMES, continuous=(("age", AGES), ("smile", SMILES)),
         name="tiny",
         resolution=16,
         fingerprint="f1",
+        path=Path(),
         images=np.zeros((5, 16, 16, 3), np.uint8),
         class_names=dict(class_names),
         classes=np.array(columns, np.int64).reshape(len(columns), 5).T,

@@ -10,6 +10,7 @@ from ignm.errors import IgnmError
 from ignm.initialisation.transfer import load_initial, transfer
 from ignm.training.checkpoint import save_checkpoint
 from ignm.training.trainer import Trainer
+from ignm.training.training_set import TrainingSet
 
 TINY = {
     "data.resolution": 16,
@@ -26,7 +27,7 @@ def trained(tmp_path_factory):
     """A trainer after some steps, and its trial's folder with two checkpoints."""
     folder = tmp_path_factory.mktemp("trial")
     images = np.random.default_rng(0).integers(0, 256, (20, 16, 16, 3), dtype=np.uint8)
-    trainer = Trainer(load_preset("dcgan", TINY), images, 0, torch.device("cpu"))
+    trainer = Trainer(load_preset("dcgan", TINY), TrainingSet.of(images), 0, torch.device("cpu"))
     for kimg in (0.016, 0.032):
         trainer.advance(kimg)
         save_checkpoint(trainer, [], "f1", folder)
@@ -73,7 +74,7 @@ def test_one_network_alone_and_an_older_checkpoint(trained, networks):
 
 def test_what_is_loaded_fits_the_networks_it_came_from_whole(trained):
     trainer, folder = trained
-    fresh = Trainer(trainer.config, np.zeros((20, 16, 16, 3), np.uint8), 1, torch.device("cpu"))
+    fresh = Trainer(trainer.config, TrainingSet.of(np.zeros((20, 16, 16, 3), np.uint8)), 1, torch.device("cpu"))
     weights = load_initial(str(folder), "both")
     assert [transfer(fresh.networks()[name], weights[name]).share for name in weights] == [1.0, 1.0]
 

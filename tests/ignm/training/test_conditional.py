@@ -1,5 +1,6 @@
 """Generators that know labels: those of the real batch in training, stored ones when they are sampled."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,6 +14,7 @@ from ignm.training.checkpoint import load_generator, open_checkpoint, save_check
 from ignm.training.randomness import ImageOrder, Stream, generator_of, latents
 from ignm.training.samples import generate, to_uint8
 from ignm.training.trainer import Trainer
+from ignm.training.training_set import TrainingSet
 
 CPU = torch.device("cpu")
 LABELLED = {"loss.classification": 0.5, "loss.regression": 0.5}
@@ -38,12 +40,14 @@ def dataset(tiny_images):
         class_names={"hair": ("dark", "fair", "grey"), "glasses": ("no", "yes")},
         continuous=continuous,
         continuous_names=("age",),
+        fingerprint="f1",
+        path=Path(),
     )
 
 
 def trainer_of(config, dataset, changes, seed=0):
     config = override(config, changes)
-    return Trainer(config, dataset.images, seed, CPU, targets_of(config, dataset))
+    return Trainer(config, TrainingSet.of(dataset.images, targets_of(config, dataset)), seed, CPU)
 
 
 def vectors_by_hand(dataset):

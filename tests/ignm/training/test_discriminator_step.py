@@ -10,6 +10,7 @@ from ignm.config import override
 from ignm.training.checkpoint import save_checkpoint
 from ignm.training.randomness import Stream
 from ignm.training.trainer import Trainer
+from ignm.training.training_set import TrainingSet
 
 CPU = torch.device("cpu")
 INDEPENDENT = {"discriminator.normalisation": None}
@@ -18,7 +19,7 @@ PENALISED = ["wgan_gp", "r1", "r2", "r1_r2", "dragan"]
 
 
 def trainer_of(config, images, changes, seed=0):
-    trainer = Trainer(override(config, changes), images, seed, CPU)
+    trainer = Trainer(override(config, changes), TrainingSet.of(images), seed, CPU)
     trainer.initialise()
     return trainer
 

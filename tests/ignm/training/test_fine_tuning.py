@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,6 +16,7 @@ from ignm.initialisation.transfer import Copied
 from ignm.training import trainer as trainer_module
 from ignm.training.checkpoint import latest_checkpoint, save_checkpoint
 from ignm.training.trainer import Trainer
+from ignm.training.training_set import TrainingSet
 from ignm.training.trial import run_trial
 
 CPU = torch.device("cpu")
@@ -27,7 +29,7 @@ def images_of(resolution=16, channels=3):
 @pytest.fixture
 def source(tmp_path, tiny_config, tiny_images):
     """A trial's folder with one checkpoint."""
-    trainer = Trainer(tiny_config, tiny_images, 5, CPU)
+    trainer = Trainer(tiny_config, TrainingSet.of(tiny_images), 5, CPU)
     trainer.advance(0.04)
     save_checkpoint(trainer, [], "f1", tmp_path / "source")
     return tmp_path / "source"
@@ -40,7 +42,7 @@ def weights_at(source):
 
 def begun(config, source, changes=None, channels=3, seed=0):
     config = override(config, {"init.checkpoint": str(source)} | (changes or {}))
-    trainer = Trainer(config, images_of(config.data.resolution, channels), seed, CPU)
+    trainer = Trainer(config, TrainingSet.of(images_of(config.data.resolution, channels)), seed, CPU)
     return trainer, trainer.initialise()
 
 
@@ -58,7 +60,7 @@ def test_both_networks_begin_as_the_checkpoint_ends(tiny_config, source):
 @pytest.mark.parametrize("name", ["generator", "discriminator"])
 def test_one_network_alone_is_taken(tiny_config, source, name):
     trainer, copied = begun(tiny_config, source, {"init.networks": name})
-    untouched = Trainer(tiny_config, images_of(), 0, CPU)
+    untouched = Trainer(tiny_config, TrainingSet.of(images_of()), 0, CPU)
     assert list(copied) == [name]
     for other in {"generator", "discriminator"} - {name}:
         pairs = zip(trainer.networks()[other].parameters(), untouched.networks()[other].parameters(), strict=True)
@@ -153,7 +155,7 @@ class Nothing:
 
 @pytest.fixture
 def dataset(tiny_images):
-    return SimpleNamespace(name="tiny", resolution=16, channels=3, fingerprint="f1", images=tiny_images)
+    return SimpleNamespace(name="tiny", resolution=16, channels=3, fingerprint="f1", images=tiny_images, path=Path())
 
 
 def run(config, dataset, directory):

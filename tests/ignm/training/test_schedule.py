@@ -8,6 +8,7 @@ import torch
 from ignm.config import load_preset, override
 from ignm.training.schedule import rate
 from ignm.training.trainer import Trainer
+from ignm.training.training_set import TrainingSet
 
 
 def at(kimg, **changes):
@@ -51,7 +52,7 @@ def test_warm_up_and_schedule_are_multiplied():
 def test_every_optimiser_follows_the_schedule_and_keeps_what_its_groups_differ_in(tiny_config, tiny_images):
     changes = {"init.layer_decay": 0.5, "optim.warmup": 0.04, "optim.schedule": "linear", "optim.schedule_kimg": 0.16}
     changes |= {"optim.generator.lr": 1e-3, "optim.discriminator.lr": 4e-3}
-    trainer = Trainer(override(tiny_config, changes), tiny_images, 0, torch.device("cpu"))
+    trainer = Trainer(override(tiny_config, changes), TrainingSet.of(tiny_images), 0, torch.device("cpu"))
     expected = {"generator": 1e-3, "discriminator": 4e-3}
     for step in range(22):
         trainer.advance(trainer.kimg + 1e-4)
@@ -64,7 +65,7 @@ def test_every_optimiser_follows_the_schedule_and_keeps_what_its_groups_differ_i
 
 def test_nothing_moves_after_a_schedule_to_0(tiny_config, tiny_images):
     changes = {"optim.schedule": "cosine", "optim.schedule_kimg": 0.04}
-    trainer = Trainer(override(tiny_config, changes), tiny_images, 0, torch.device("cpu"))
+    trainer = Trainer(override(tiny_config, changes), TrainingSet.of(tiny_images), 0, torch.device("cpu"))
     trainer.advance(0.04)
     before = {name: [p.clone() for p in network.parameters()] for name, network in trainer.networks().items()}
     trainer.advance(0.08)

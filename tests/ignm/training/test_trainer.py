@@ -6,6 +6,7 @@ from ignm.config import override
 from ignm.training.ema import decay
 from ignm.training.randomness import ImageOrder, Stream
 from ignm.training.trainer import DivergedError, Trainer
+from ignm.training.training_set import TrainingSet
 
 CPU = torch.device("cpu")
 VARIANTS = {
@@ -25,7 +26,7 @@ VARIANTS = {
 @pytest.mark.parametrize("changes", VARIANTS.values(), ids=VARIANTS)
 def test_every_variant_trains_with_finite_losses_and_moves_both_networks(tiny_config, tiny_images, changes):
     config = override(tiny_config, changes)
-    trainer, untouched = (Trainer(config, tiny_images, 0, CPU) for _ in range(2))
+    trainer, untouched = (Trainer(config, TrainingSet.of(tiny_images), 0, CPU) for _ in range(2))
     trainer.advance(0.048)
     assert trainer.images_seen == 48
     assert all(np.isfinite(list(trainer.take_statistics().values())))
@@ -37,7 +38,7 @@ def test_every_variant_trains_with_finite_losses_and_moves_both_networks(tiny_co
 def test_loss_falls_where_it_must(tiny_config, tiny_images):
     """The discriminator alone must learn to tell a fixed generator's images from noise images."""
     config = override(tiny_config, {"optim.generator.lr": 1e-12, "optim.discriminator.lr": 2e-3})
-    trainer = Trainer(config, tiny_images, 0, CPU)
+    trainer = Trainer(config, TrainingSet.of(tiny_images), 0, CPU)
     trainer.advance(0.08)
     early = trainer.take_statistics()["discriminator_loss"]
     trainer.advance(0.8)
@@ -48,7 +49,10 @@ def test_loss_falls_where_it_must(tiny_config, tiny_images):
 
 def test_divergence_is_noticed(tiny_config, tiny_images):
     trainer = Trainer(
-        override(tiny_config, {"loss.adversarial": "least_squares", "optim.discriminator.lr": 1.0}), tiny_images, 0, CPU
+        override(tiny_config, {"loss.adversarial": "least_squares", "optim.discriminator.lr": 1.0}),
+        TrainingSet.of(tiny_images),
+        0,
+        CPU,
     )
     with torch.no_grad():
         next(trainer.discriminator.parameters()).fill_(float("nan"))
@@ -59,7 +63,7 @@ def test_divergence_is_noticed(tiny_config, tiny_images):
 
 def test_lazy_penalty_scales_the_discriminators_adam_alone(tiny_config, tiny_images):
     config = override(tiny_config, {"loss.penalty": "r1", "loss.interval": 16, "discriminator.normalisation": None})
-    trainer = Trainer(config, tiny_images, 0, CPU)
+    trainer = Trainer(config, TrainingSet.of(tiny_images), 0, CPU)
     group = trainer.optimisers["discriminator"].param_groups[0]
     assert group["lr"] == pytest.approx(2e-4 * 16 / 17)
     assert group["betas"] == pytest.approx((0.5 ** (16 / 17), 0.999 ** (16 / 17)))
@@ -68,7 +72,7 @@ def test_lazy_penalty_scales_the_discriminators_adam_alone(tiny_config, tiny_ima
 
 def test_the_lazy_penalty_is_a_step_of_its_own_each_interval(tiny_config, tiny_images):
     changes = {"loss.penalty": "r1", "loss.interval": 4, "discriminator.normalisation": None}
-    trainer = Trainer(override(tiny_config, changes), tiny_images, 0, CPU)
+    trainer = Trainer(override(tiny_config, changes), TrainingSet.of(tiny_images), 0, CPU)
     trainer.advance(8 * 8 / 1000)
     taken = next(iter(trainer.optimisers["discriminator"].state.values()))["step"]
     assert (trainer.steps, int(taken)) == (8, 8 + 2)
@@ -78,7 +82,7 @@ def test_common_random_numbers_across_configs(tiny_config, tiny_images):
     """Other learning rates, same images in the same order and same latents."""
     seen = []
     for rate in (1e-4, 1e-3):
-        trainer = Trainer(override(tiny_config, {"optim.generator.lr": rate}), tiny_images, 7, CPU)
+        trainer = Trainer(override(tiny_config, {"optim.generator.lr": rate}), TrainingSet.of(tiny_images), 7, CPU)
         trainer.advance(0.1)
         seen.append((trainer.batches.real(104).images, trainer.batches.latents(Stream.GENERATOR_LATENTS, 8)))
     assert torch.equal(seen[0][0], seen[1][0])
@@ -91,7 +95,7 @@ def test_the_global_generator_is_neither_used_nor_disturbed(tiny_config, tiny_im
     for seed in (1, 2):
         torch.manual_seed(seed)
         before = torch.random.get_rng_state()
-        trainer = Trainer(config, tiny_images, 0, CPU)
+        trainer = Trainer(config, TrainingSet.of(tiny_images), 0, CPU)
         trainer.advance(0.04)
         assert torch.equal(before, torch.random.get_rng_state())
         runs.append(trainer.average.state_dict())

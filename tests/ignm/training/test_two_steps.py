@@ -8,6 +8,7 @@ from ignm.config import override
 from ignm.initialisation.reconstruction import laplacian_pyramid_l1
 from ignm.training.checkpoint import open_checkpoint, restore, save_checkpoint
 from ignm.training.trainer import Phase, Trainer
+from ignm.training.training_set import TrainingSet
 
 CPU = torch.device("cpu")
 TWO_STEPS = {"init.reconstruction": 0.04, "init.discriminator": 0.04}
@@ -24,7 +25,7 @@ ALL_AT_ONCE = {
 
 
 def trainer_of(config, images, changes):
-    return Trainer(override(config, changes), images, 0, CPU)
+    return Trainer(override(config, changes), TrainingSet.of(images), 0, CPU)
 
 
 def weights(network):

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from ignm.training import augment as A
+from ignm.augmentation import diffaugment as A
+from ignm.augmentation.policies import POLICIES
 
 IMAGES = torch.rand(64, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
@@ -10,7 +11,7 @@ def generator(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-@pytest.mark.parametrize("transform", A.POLICIES["diffaugment"])
+@pytest.mark.parametrize("transform", POLICIES["diffaugment"])
 def test_each_transform_is_differentiable_keeps_shapes_and_is_the_identity_at_strength_0(transform):
     images = IMAGES.clone().requires_grad_(True)
     changed = transform(images, 1.0, generator())
@@ -54,5 +55,31 @@ def test_grey_images_have_no_saturation_to_change():
     assert torch.equal(A.saturation(grey, 1.0, generator()), grey)
 
 
-def test_policy_none_returns_the_images_themselves():
-    assert A.augment(IMAGES, None, 1.0, generator()) is IMAGES
+@pytest.mark.parametrize("strength", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("transform", [A.brightness, A.saturation, A.contrast, A.cutout])
+def test_a_strength_on_the_device_does_what_a_number_does(transform, strength):
+    """Translation alone draws otherwise: evenly from a reach that the host does not know."""
+    expected = transform(IMAGES, strength, generator())
+    torch.testing.assert_close(transform(IMAGES, torch.tensor(strength), generator()), expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(("strength", "reach"), [(0.0, 0), (0.1, 0), (0.3, 1), (0.5, 2), (0.9, 4), (1.0, 4)])
+def test_a_translation_whose_reach_is_on_the_device_is_even(strength, reach):
+    impulse = torch.zeros(9000, 1, 32, 32)
+    impulse[:, :, 16, 16] = 1
+    moved = A.translation(impulse, torch.tensor(strength), generator()).flatten(1).argmax(1)
+    for shift in (moved // 32 - 16, moved % 32 - 16):
+        values, counts = shift.unique(return_counts=True)
+        assert values.tolist() == list(range(-reach, reach + 1))
+        share = 1 / (2 * reach + 1)
+        # Five standard deviations of a binomial share.
+        assert (counts / 9000 - share).abs().max() <= 5 * (share * (1 - share) / 9000) ** 0.5
+
+
+def test_a_translation_whose_reach_is_on_the_device_moves_zeros_in():
+    moved = A.translation(IMAGES.abs() + 1, torch.tensor(1.0), generator())
+    rows = (moved[:, 0] == 0).all(2).sum(1)
+    assert rows.max() == 4
+    for image, whole in zip(moved[:8], IMAGES.abs() + 1, strict=False):
+        inside = image[image != 0]
+        assert torch.isin(inside, whole).all()

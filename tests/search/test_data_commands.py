@@ -1,0 +1,117 @@
+"""`ignm data` as a user meets it: what is held out and left out, resuming, verifying, listing."""
+
+import re
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+from support.pictures import flat, zip_of
+
+from ignm.data import importing, workers
+from search.cli import app, datasets
+
+
+@pytest.fixture
+def ignm(monkeypatch, capsys, tmp_path):
+    """Run a command in this process with a home of its own; returns (exit code, everything printed in one line)."""
+    monkeypatch.setenv("IGNM_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["ignm", *map(str, arguments)])
+        try:
+            app.main()
+        except SystemExit as ended:
+            code = ended.code or 0
+        else:
+            code = 0
+        captured = capsys.readouterr()
+        assert "Traceback" not in captured.out + captured.err
+        return code, " ".join((captured.out + captured.err).split())
+
+    return run
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """60 grey pictures of one value each, labelled."""
+    rows = "file,kind\n" + "".join(f"{index}.png,{index % 2}\n" for index in range(60))
+    files = {f"{index}.png": flat(index * 4, "L") for index in range(60)}
+    return zip_of(tmp_path / "pictures.zip", files | {"labels.csv": rows.encode()})
+
+
+MINE = ("--name", "mine", "--resolution", 16)
+
+
+def test_some_images_are_held_out_listed_and_shown(ignm, pictures, tmp_path):
+    code, text = ignm("data", "import", pictures, *MINE, "--test-share", 0.2)
+    assert code == 0
+    held = int(re.search(r"60 grey images as 'mine' at 16x16, (\d+) of them held out", text)[1])
+    assert re.search(rf"mine 16 {60 - held} 1 {held} 1 [0-9a-f]{{16}} \d", ignm("data", "list")[1])
+    code, text = ignm("data", "show", "mine", "--resolution", 16, "--split", "test", "--out", "test.png")
+    assert (code, f"{held} of {held} images of 'mine' (test)" in text) == (0, True)
+    rows = -(-held // 12)
+    assert Image.open(tmp_path / "test.png").size == (min(held, 12) * 17 - 1, rows * 17 - 1)
+
+
+def test_a_dataset_that_holds_nothing_out_says_how_to(ignm, pictures):
+    ignm("data", "import", pictures, *MINE)
+    code, text = ignm("data", "show", "mine", "--resolution", 16, "--split", "test")
+    assert (code, "holds no image out. Import it with --test-share" in text) == (2, True)
+
+
+def test_what_is_left_out_is_counted(ignm, pictures):
+    code, text = ignm("data", "import", pictures, *MINE, "--min-contrast", 0.1)
+    assert (code, "60 were left out" in text) == (2, True)  # every one is flat
+    code, text = ignm("data", "import", pictures, *MINE, "--max-clipped", 0.5)
+    assert (code, "left out 1: clipped" in text, "59 grey images" in text) == (0, True, True)
+
+
+def test_filters_out_of_range_and_shares_are_refused(ignm, pictures):
+    assert "max_clipped is 2" in ignm("data", "import", pictures, *MINE, "--max-clipped", 2)[1]
+    assert "allowed is from 0 to 0.5" in ignm("data", "import", pictures, *MINE, "--test-share", 0.6)[1]
+
+
+def test_a_stopped_import_goes_on(ignm, pictures, monkeypatch):
+    monkeypatch.setattr(workers, "_BATCH", 10)
+    stopping = {"at": 30}
+    plain = importing.import_dataset
+
+    def stopped(*args, progress, **options):
+        def show(done, total):
+            progress(done, total)
+            if done == stopping["at"]:
+                raise KeyboardInterrupt
+
+        return plain(*args, progress=show, **options)
+
+    monkeypatch.setattr(importing, "import_dataset", stopped)
+    monkeypatch.setattr(datasets, "SECONDS_BETWEEN_LINES", 0.0)
+    code, text = ignm("data", "import", pictures, *MINE)
+    assert code == 130
+    assert "importing pictures.zip: 20 of 60 (" in text
+    assert "stopped; what is done is kept" in text
+    assert "'mine' at 16: an import is on its way or was cut short" in ignm("data", "list")[1]
+    stopping["at"] = None
+    code, text = ignm("data", "import", pictures, *MINE)
+    assert (code, "after 30 images: going on from image 31" in text) == (0, True)
+    assert "60 grey images" in text
+
+
+def test_verify(ignm, pictures, tmp_path):
+    ignm("data", "import", pictures, *MINE)
+    code, text = ignm("data", "verify", *MINE[1:])
+    assert (code, "60 images as imported (fingerprint" in text) == (0, True)
+    file = tmp_path / "home" / "data" / "mine" / "16" / "images.npy"
+    images = np.load(file)
+    images[30, 5, 5] ^= 1
+    np.save(file, images)
+    code, text = ignm("data", "verify", *MINE[1:])
+    assert (code, "is not what was imported" in text) == (1, True)
+    file.write_bytes(b"")
+    assert ignm("data", "verify", *MINE[1:])[0] == 1
+    assert "mine 16 damaged" in ignm("data", "list")[1]
+    assert ignm("data", "verify", "other", "--resolution", 16)[0] == 2
