@@ -18,13 +18,12 @@ def main():
     given = arguments.parse_args()
     shared = {**dataset_paths(given.data), **parse_assignments(given.set)}
     values = [yaml.safe_load(value) for value in given.values.split(",")]
+    configs = [load_preset(given.preset, {**shared, given.path: value}) for value in values]
+    # By the config's id, so that sweeps into one folder share the runs that they have in common.
     jobs = [
-        (
-            given.out / f"{given.path}={value}-{seed}",
-            specification(load_preset(given.preset, {**shared, given.path: value}), seed, given),
-        )
+        (given.out / f"{config.config_id}-{seed}", specification(config, seed, given))
         for seed in range(given.seeds)
-        for value in values
+        for config in configs
     ]
     measured = run_all(jobs, given.processes)
     by_value = {value: measured[index :: len(values)] for index, value in enumerate(values)}

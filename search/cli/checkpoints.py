@@ -36,6 +36,7 @@ def evaluate(
     images: int = typer.Option(None, help="Generated images.", show_default="as it was measured before"),
     extractor: str = typer.Option(None, help="Whose features are compared.", show_default="as it was measured before"),
     seed: int = typer.Option(None, help="Of the latents.", show_default="as it was measured before"),
+    split: str = typer.Option(None, help="Real images: train or test.", show_default="as it was measured before"),
 ) -> None:
     """Measure a checkpoint against a dataset; without options, just as its study or training did."""
     from ignm.config import Evaluation, validated
@@ -49,7 +50,7 @@ def evaluate(
     if data is not None:
         changes: dict[str, Any] = dataset_changes(data, resolution, resolution_was_set=False)
         name, resolution = changes["data.name"], changes["data.resolution"]
-    given = {"images": images, "extractor": extractor, "seed": seed}
+    given = {"images": images, "extractor": extractor, "seed": seed, "split": split}
     asked = {**_evaluation(checkpoint), **{key: value for key, value in given.items() if value is not None}}
     evaluation = validated(Evaluation, asked, "evaluate")
     dataset = load_dataset(console, name, resolution)

@@ -216,3 +216,32 @@ def verify(
         _tell(
             f"'{name}' at {resolution}: {description.count} images as imported (fingerprint {description.fingerprint})"
         )
+
+
+@app.command()
+def pool(
+    name: str = typer.Argument(help="A dataset."),
+    resolution: int = typer.Option(..., help="Its resolution."),
+    set_: list[str] = typer.Option(
+        [], "--set", metavar="PATH=VALUE", help="A value under data.synthetic; may be repeated."
+    ),
+    out: Path = typer.Option(Path("pool.png"), help="Where the grid goes: originals, each with what was made of it."),
+    count: int = typer.Option(48, min=1, help="How many images in the grid."),
+) -> None:
+    """Make a pool of synthetic images ahead of the trials that use it, and write a grid of it."""
+    from PIL import Image
+
+    from ignm.config import Config, override, parse_assignments
+    from ignm.synthetic.pictures import pair_grid
+    from ignm.synthetic.pool import open_pool
+    from ignm.training.samples import save_picture
+    from search.loading import load_dataset
+
+    # The fraction is a trial's; anything above 0 has the rest checked.
+    changes = {"data.synthetic.fraction": 1.0, **parse_assignments(set_)}
+    config = override(Config(), {**changes, "data.name": name, "data.resolution": resolution})
+    dataset = load_dataset(console, name, resolution)
+    with _progress(f"making {config.data.synthetic.count} images") as progress:
+        made = open_pool(config.data.synthetic, dataset, dataset.path.parent.parent, progress)
+    save_picture(Image.fromarray(pair_grid(dataset, made, count)), out)
+    _tell(f"{out}: {len(made)} synthetic images for '{name}' at {resolution} (fingerprint {made.fingerprint})")

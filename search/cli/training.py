@@ -26,6 +26,7 @@ def train(
     ),
     seed: int = typer.Option(0, min=0, help="Of weights, data order and latents."),
     images: int = typer.Option(5_000, min=16, help="Generated images in each measurement."),
+    split: str = typer.Option("train", help="The real images to compare with: train, or test where some are held out."),
     out: Path = typer.Option(..., help="Where checkpoints, measurements and samples go; run again to continue there."),
 ) -> None:
     """Train one configuration, measure it, keep its checkpoints."""
@@ -44,7 +45,8 @@ def train(
     if data is not None:
         chosen = override(chosen, dataset_changes(data, chosen.data.resolution, "data.resolution" in changes))
     points = (*(kimg * part / POINTS for part in range(1, POINTS)), kimg)
-    asked = {"config": chosen, "seed": seed, "kimg": kimg, "measure_at": points, "evaluation": {"images": images}}
+    evaluation = {"images": images, "split": split}
+    asked = {"config": chosen, "seed": seed, "kimg": kimg, "measure_at": points, "evaluation": evaluation}
     spec = validated(TrialSpec, asked, "train")
     device = default_device()
     dataset = load_dataset(console, chosen.data.name, chosen.data.resolution)

@@ -291,7 +291,12 @@ EVERY_AXIS = (*read_space("full-labelled").axes, *read_space("quality-labelled")
 
 @pytest.mark.parametrize("axis", EVERY_AXIS, ids=lambda axis: axis.path)
 def test_no_axis_is_dead(axis, start, record_property):
-    begun = {"init.checkpoint": start, "discriminator.extra_blocks": 1} if "init.checkpoint" in axis.needs else {}
+    taught = MIXED | {"data.synthetic.source": "teacher", "data.synthetic.teacher": start}
+    needed = {
+        "init.checkpoint": {"init.checkpoint": start, "discriminator.extra_blocks": 1},
+        "data.synthetic.teacher": taught,
+    }
+    begun = {path: value for name in axis.needs for path, value in needed[name].items()}
     for ground in GROUNDS.get(axis.path, [{}]):
         record_property("effect", effects_of(axis, override(BASE, ground | begun), STEPS.get(axis.path, 4)))
 

@@ -1,4 +1,4 @@
-"""What of an image tells how it was transformed: where things are, how light, contrasty and colourful it is, flat areas.
+"""What of an image tells how it was transformed: what is where, lightness, contrast and colour, flat areas.
 
 Everything is taken from 16x16 pixels, which hold what augmentations do and little of what a weak generator gets wrong.
 """
@@ -26,14 +26,42 @@ class Features:
     """Features fitted to a set of images: standardised layout, and each tone as a piecewise linear function."""
 
     def __init__(self, images: Tensor) -> None:
-        tones, layout = _tones(images), _layout(images)
-        self._knots = torch.quantile(tones, torch.linspace(0.01, 0.99, _PIECES), dim=0).T.contiguous()
+        tone, layout = tones(images), _layout(images)
+        self._knots = torch.quantile(tone, torch.linspace(0.01, 0.99, _PIECES), dim=0).T.contiguous()
         self._mean, self._deviation = layout.mean(0), layout.std(0) + 1e-3
 
     def __call__(self, images: Tensor) -> Tensor:
         """Features (N, D) of images (N, C, R, R) in [-1, 1]."""
         layout = ((_layout(images) - self._mean) / self._deviation).clamp(-_REACH, _REACH)
-        return torch.cat([_TONE_WEIGHT * _hats(_tones(images), self._knots), layout], dim=1)
+        return torch.cat([_TONE_WEIGHT * _hats(tones(images), self._knots), layout], dim=1)
+
+
+def tones(images: Tensor) -> Tensor:
+    """Lightness, contrast, direction of detail and colour of the whole image (N, 23)."""
+    luma, chroma = _planes(images)
+    flat, inner = luma.flatten(1), luma[:, 4:12, 4:12].flatten(1)
+    ranked = flat.sort(dim=1).values[:, list(_RANKS)]
+    across = (luma[:, :, 1:] - luma[:, :, :-1]).abs().mean((1, 2))
+    down = (luma[:, 1:] - luma[:, :-1]).abs().mean((1, 2))
+    colour = chroma.square().sum(1).add(1e-8).sqrt().flatten(1)
+    columns = [
+        flat.mean(1),
+        torch.log(flat.std(1) + _FLOOR),
+        *ranked.unbind(1),
+        ranked[:, -1] - ranked[:, 0],
+        ranked[:, 4] - ranked[:, 2],
+        inner.mean(1),
+        torch.log(inner.std(1) + _FLOOR),
+        torch.log(across + 0.01),
+        torch.log(down + 0.01),
+        torch.log(across / (down + 0.001) + 0.05),
+        torch.log(colour.mean(1) + 0.01),
+        torch.log(colour.std(1) + 0.01),
+        *chroma.mean((2, 3)).unbind(1),
+        *torch.log(chroma.flatten(2).std(2) + 0.01).unbind(1),
+        colour.mean(1) / (flat.std(1) + 0.1),
+    ]
+    return torch.stack(columns, dim=1)
 
 
 def _planes(images: Tensor) -> tuple[Tensor, Tensor]:
@@ -45,7 +73,7 @@ def _planes(images: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _layout(images: Tensor) -> Tensor:
-    """What is where: luma as it is and at unit contrast, chroma, texture, and how much there is of each kind of area."""
+    """What is where (N, 716): luma as it is and at unit contrast, chroma, texture, how much of each kind of area."""
     luma, chroma = _planes(images)
     flat = luma.flatten(1)
     unit = (flat - flat.mean(1, keepdim=True)) / (flat.std(1, keepdim=True) + 0.05)
@@ -76,34 +104,6 @@ def _areas(light: Tensor, texture: Tensor) -> Tensor:
 def _soft_bins(values: Tensor, centres: Tensor) -> Tensor:
     """Membership (N, B, P) of values (N, P) in evenly spaced bins, linear between centres."""
     return (1 - (values[:, None] - centres[None, :, None]).abs() / (centres[1] - centres[0])).clamp(min=0)
-
-
-def _tones(images: Tensor) -> Tensor:
-    """Lightness, contrast, direction of detail and colour of the whole image (N, 21)."""
-    luma, chroma = _planes(images)
-    flat, inner = luma.flatten(1), luma[:, 4:12, 4:12].flatten(1)
-    ranked = flat.sort(dim=1).values[:, list(_RANKS)]
-    across = (luma[:, :, 1:] - luma[:, :, :-1]).abs().mean((1, 2))
-    down = (luma[:, 1:] - luma[:, :-1]).abs().mean((1, 2))
-    colour = chroma.square().sum(1).add(1e-8).sqrt().flatten(1)
-    columns = [
-        flat.mean(1),
-        torch.log(flat.std(1) + _FLOOR),
-        *ranked.unbind(1),
-        ranked[:, -1] - ranked[:, 0],
-        ranked[:, 4] - ranked[:, 2],
-        inner.mean(1),
-        torch.log(inner.std(1) + _FLOOR),
-        torch.log(across + 0.01),
-        torch.log(down + 0.01),
-        torch.log(across / (down + 0.001) + 0.05),
-        torch.log(colour.mean(1) + 0.01),
-        torch.log(colour.std(1) + 0.01),
-        *chroma.mean((2, 3)).unbind(1),
-        *torch.log(chroma.flatten(2).std(2) + 0.01).unbind(1),
-        colour.mean(1) / (flat.std(1) + 0.1),
-    ]
-    return torch.stack(columns, dim=1)
 
 
 def _hats(values: Tensor, knots: Tensor) -> Tensor:

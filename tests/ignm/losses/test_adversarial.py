@@ -63,3 +63,13 @@ def test_only_the_relativistic_generator_needs_real_logits():
 def test_shapes_are_checked(name):
     with pytest.raises(ValueError, match="logits"):
         ADVERSARIAL[name].discriminator(torch.zeros(3, 1), torch.zeros(3))
+
+
+@pytest.mark.parametrize("name", sorted(ADVERSARIAL))
+def test_the_sign_of_real_logits_says_the_same_for_every_loss(name):
+    # What a discriminator that tells well says; where 0 means nothing, the same with any number added.
+    shift = 0.0 if ADVERSARIAL[name].calibrated else 100.0
+    real, fake = torch.tensor([2.0, 3.0, 1.0, -0.5]) + shift, torch.tensor([-2.0, -3.0, -1.5, 1.0]) + shift
+    assert ADVERSARIAL[name].centred(real, fake).sign().tolist() == [1, 1, 1, -1]
+    alike = ADVERSARIAL[name].centred(real, real)
+    assert ADVERSARIAL[name].calibrated or abs(float(alike.mean())) < 1e-5
