@@ -138,7 +138,7 @@ def test_describe_tells_what_a_base_rules_out(ignm):
 def test_describe_a_space_or_a_study_of_ones_own(ignm, tmp_path):
     (tmp_path / "mine.yaml").write_text("include: [data]\naxes: [{path: optim.batch, choice: [8]}]\n")
     code, text = ignm("describe", "mine.yaml")
-    assert (code, "4 axes: data 3, optim 1" in text) == (0, True)
+    assert (code, "16 axes: data 15, optim 1" in text) == (0, True)
     (tmp_path / "study.yaml").write_text("budget: {trials: 3}\n")
     code, text = ignm("describe", "study.yaml")
     assert (code, "is a study; describe its space" in text) == (2, True)

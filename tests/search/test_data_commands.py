@@ -115,3 +115,45 @@ def test_verify(ignm, pictures, tmp_path):
     assert ignm("data", "verify", *MINE[1:])[0] == 1
     assert "mine 16 damaged" in ignm("data", "list")[1]
     assert ignm("data", "verify", "other", "--resolution", 16)[0] == 2
+
+
+def test_a_pool_is_made_once_and_shown_beside_its_originals(ignm, pictures, tmp_path):
+    ignm("data", "import", pictures, *MINE)
+    small = ("--set", "data.synthetic.count=20", "--set", "data.synthetic.background=0", "--count", 20)
+    code, text = ignm("data", "pool", "mine", "--resolution", 16, *small)
+    assert code == 0
+    made = re.search(r"pool.png: 20 synthetic images for 'mine' at 16 \(fingerprint ([0-9a-f]{16})\)", text)[1]
+    # 20 pairs in rows of 8, gaps of 2.
+    assert Image.open(tmp_path / "pool.png").size == (16 * 18 - 2, 3 * 18 - 2)
+    (pool,) = (tmp_path / "home" / "data" / ".pools").glob("[0-9a-f]*")
+    written = (pool / "images.npy").stat().st_mtime_ns
+    assert made in ignm("data", "pool", "mine", "--resolution", 16, *small)[1]
+    assert (pool / "images.npy").stat().st_mtime_ns == written
+    # A list of datasets is not a list of pools.
+    assert ".pools" not in ignm("data", "list")[1]
+
+
+def test_a_pool_that_cannot_be_made_is_refused_with_the_path(ignm, pictures, tmp_path):
+    ignm("data", "import", pictures, *MINE)
+    code, text = ignm("data", "pool", "mine", "--resolution", 16, "--set", "data.synthetic.source=teacher")
+    assert (code, "data.synthetic.source: teacher needs data.synthetic.teacher" in text) == (2, True)
+    teacher = ("--set", "data.synthetic.source=teacher", "--set", "data.synthetic.teacher=nowhere")
+    code, text = ignm("data", "pool", "mine", "--resolution", 16, *teacher)
+    assert (code, "data.synthetic.teacher" in text and "nowhere" in text) == (2, True)
+    assert not (tmp_path / "pool.png").exists()
+
+
+def test_a_trial_is_measured_on_what_was_held_out(ignm, pictures):
+    held = int(re.search(r"(\d+) of them held", ignm("data", "import", pictures, *MINE, "--test-share", 0.2)[1])[1])
+    tiny = [
+        f"--set={change}"
+        for change in ("generator.width=4", "discriminator.width=4", "optim.batch=8", "data.mirror=true")
+    ]
+    train = ("train", "--preset", "dcgan", "--data", "mine@16", "--kimg", 0.04, "--images", 16, *tiny)
+    for split, count in (("test", held), ("train", 60 - held)):
+        code, text = ignm(*train, "--split", split, "--out", split)
+        assert code == 0, text
+        # A reference's name says of how many images it is.
+        assert f"-16px-{count}-" in ignm("evaluate", split)[1]
+    code, text = ignm(*train, "--split", "tset", "--out", "x")
+    assert (code, "evaluation.split" in text and "'train', 'test'" in text) == (2, True), text

@@ -129,7 +129,8 @@ def test_a_planted_share_is_read_back(real, others, generator, name, share):
 
 @pytest.mark.parametrize("share", [0.5, 1.0])
 def test_a_planted_share_that_shows_less_is_read_back_within_its_error(real, others, generator, share):
-    leaks = [leak_estimates(planted(others, name, share, generator), real, TRANSFORMS)[name] for name in TONAL]
+    candidates = {name: TRANSFORMS[name] for name in (*TONAL, "cutout")}
+    leaks = [leak_estimates(planted(others, name, share, generator), real, candidates)[name] for name in TONAL]
     assert all(0 < leak.error < 0.2 for leak in leaks)
     assert all(abs(leak.share - share) < 2.5 * leak.error for leak in leaks), leaks
     assert np.mean([leak.share for leak in leaks]) == pytest.approx(share, abs=0.12), leaks
@@ -142,12 +143,13 @@ def test_real_images_leak_nothing(real, others):
 
 
 def test_what_cannot_be_told_is_not_a_number(real, others, generator):
+    candidates = {name: TRANSFORMS[name] for name in ("mirror", "saturation", "cutout")}
     for images in (others, planted(others, "mirror", 1.0, generator)):
-        leak = leak_estimates(images, real, TRANSFORMS)["mirror"]
+        leak = leak_estimates(images, real, candidates)["mirror"]
         assert math.isnan(leak.share)
         assert math.isnan(leak.error)
     grey = [images[:, 1:2].contiguous() for images in (others, real)]
-    leaks = augmentation_leak(*grey, TRANSFORMS)
+    leaks = augmentation_leak(*grey, candidates)
     assert math.isnan(leaks["saturation"])  # grey images have none
     assert leaks["cutout"] < 0.02
 
@@ -196,8 +198,8 @@ def test_a_leak_is_read_through_a_generators_blur(real, others, generator):
         assert leaks[name] == pytest.approx(0.5, abs=0.1)
 
 
-def test_larger_images_are_read_alike(generator):
-    real, others = (tensor(draw_faces(160, 64, seed=seed).images) for seed in (23, 24))
+def test_larger_images_are_read_alike(real, others, generator):
+    real, others = (images[:200].repeat_interleave(2, dim=2).repeat_interleave(2, dim=3) for images in (real, others))
     leaks = augmentation_leak(planted(others, "cutout", 0.5, generator), real, SOME)
     assert leaks["cutout"] == pytest.approx(0.5, abs=0.08)
     assert leaks["rotation"] < 0.1

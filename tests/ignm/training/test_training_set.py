@@ -90,7 +90,7 @@ def test_the_share_of_synthetic_images_is_the_fraction(dataset, fraction):
 
 
 def test_at_1_the_pool_stands_instead_of_the_real_images(dataset):
-    found, numbers = shown(dataset, {**MIXED, "data.synthetic.fraction": 1.0})
+    _, numbers = shown(dataset, {**MIXED, "data.synthetic.fraction": 1.0})
     assert set(numbers) == set(range(60, 90))
 
 

@@ -21,7 +21,13 @@ HARD = {
     "loss.interval": 3,
     "discriminator.normalisation": "layer",
     "discriminator.spectral_norm": True,
-    "augment.policy": "diffaugment",
+    "augment.policy": "ada",
+    "augment.target": 0.5,
+    "augment.adapt_kimg": 1.0,
+    "data.synthetic.fraction": 0.5,
+    "data.synthetic.count": 20,
+    "data.degrade.blur": 0.5,
+    "data.degrade.keep": 0.9,
     "data.mirror": True,
     "optim.n_critic": 2,
 }
@@ -39,9 +45,9 @@ class WeightSum:
 
 
 @pytest.fixture
-def dataset(tiny_images):
+def dataset(tiny_images, tmp_path):
     class Images(SimpleNamespace):
-        name, resolution, channels, fingerprint = "tiny", 16, 3, "f1"
+        name, resolution, channels, fingerprint, path = "tiny", 16, 3, "f1", tmp_path / "data" / "tiny" / "16"
 
     return Images(images=tiny_images)
 
