@@ -9,7 +9,6 @@
 import os
 import re
 import stat
-import tokenize
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -19,11 +18,10 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ignm.config.data import Resolution
+from ignm.data.kept import DAMAGE, mapped
 from ignm.errors import IgnmError
 
 RESOLUTIONS: tuple[int, ...] = get_args(Resolution)
-# numpy reads headers with Python's own tokenizer and parser, so a flipped byte raises what those raise.
-_DAMAGE = (OSError, ValueError, EOFError, SyntaxError, tokenize.TokenError, TypeError, KeyError, OverflowError)
 
 
 class DamagedDatasetError(IgnmError):
@@ -161,9 +159,9 @@ def read_parts(
     _check_folder(path)
     try:
         description = Description.model_validate_json((path / "dataset.json").read_bytes())
-        images, classes, continuous = (_map(path / name) for name in ("images.npy", "classes.npy", "continuous.npy"))
+        images, classes, continuous = (mapped(path / name) for name in ("images.npy", "classes.npy", "continuous.npy"))
         check_arrays(description, images, classes, continuous)
-    except _DAMAGE as error:
+    except DAMAGE as error:
         detail = _first_line(error)
         raise DamagedDatasetError(
             f"The dataset in {path} is incomplete, damaged or of another version ({detail}). Import it again: "
@@ -184,14 +182,6 @@ def _check_folder(path: Path) -> None:
         ) from None
     if not is_folder:
         raise FileNotFoundError(path)
-
-
-def _map(file: Path) -> npt.NDArray[Any]:
-    array = np.lib.format.open_memmap(file, mode="r")
-    # A damaged length of the header would else shift every value.
-    if array.offset + array.nbytes != file.stat().st_size:
-        raise ValueError(f"{file.name} has {file.stat().st_size} bytes, not {array.offset + array.nbytes}")
-    return array
 
 
 def _first_line(error: Exception) -> str:

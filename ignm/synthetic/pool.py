@@ -8,32 +8,27 @@
 import hashlib
 import json
 import os
-import shutil
-import tokenize
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from filelock import FileLock
 
 from ignm.config.data import SyntheticConfig
 from ignm.data.cache import Dataset, data_root
+from ignm.data.kept import DAMAGE, mapped_as, sole_maker
 from ignm.data.pixels import PixelFile
 from ignm.data.writing import storage_errors
 from ignm.errors import IgnmError
-from ignm.files import atomic_directory, restore_directory, write_json
+from ignm.files import atomic_directory, write_json
 from ignm.synthetic.recipe import Recipe
 from ignm.synthetic.sources import SOURCES
 
 POOLS = ".pools"
 _FORMAT = 1
 _DIGITS = 16
-# numpy reads headers with Python's own tokenizer and parser, so a flipped byte raises what those raise.
-_DAMAGE = (OSError, ValueError, EOFError, SyntaxError, tokenize.TokenError, TypeError, KeyError, OverflowError)
 
 Progress: TypeAlias = Callable[[int, int], None]
 
@@ -78,7 +73,7 @@ def open_pool(
     current = _current(path, shape)
     if current is not None:
         return current
-    with storage_errors(root, lambda: "Nothing of this pool was kept."), _lock(path, root):
+    with storage_errors(root, lambda: "Nothing of this pool was kept."), sole_maker(path, root):
         # Another process may have made it while this one waited.
         current = _current(path, shape)
         if current is not None:
@@ -105,9 +100,9 @@ def read_pool(path: Path) -> Pool:
         if described["format"] != _FORMAT or described["fingerprint"] != path.name:
             raise ValueError("another pool, or of another version")
         shape = tuple(described["shape"])
-        images = _mapped(path / "images.npy", np.dtype(np.uint8), shape)
-        sources = _mapped(path / "sources.npy", np.dtype(np.int64), shape[:1])
-    except _DAMAGE as error:
+        images = mapped_as(path / "images.npy", np.uint8, shape)
+        sources = mapped_as(path / "sources.npy", np.int64, shape[:1])
+    except DAMAGE as error:
         reason = str(error).partition("\n")[0]
         raise IgnmError(
             f"{path}: not a whole pool of this version ({reason}); it is made anew when asked for"
@@ -126,29 +121,6 @@ def _current(path: Path, shape: tuple[int, ...]) -> Pool | None:
     except IgnmError:
         return None
     return pool if pool.images.shape == shape else None
-
-
-def _mapped(file: Path, dtype: np.dtype[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
-    array = np.lib.format.open_memmap(file, mode="r")
-    if array.dtype != dtype or array.shape != shape:
-        raise ValueError(f"{file.name} is {array.dtype} {array.shape}, not {dtype} {shape}")
-    # A damaged length of the header would else shift every value.
-    if array.offset + array.nbytes != file.stat().st_size:
-        raise ValueError(f"{file.name} has {file.stat().st_size} bytes, not {array.offset + array.nbytes}")
-    return array
-
-
-@contextmanager
-def _lock(path: Path, root: Path) -> Iterator[None]:
-    """Hold the right to make this pool, and remove what whoever was killed while making it left behind."""
-    locks = root / ".locks"
-    locks.mkdir(parents=True, exist_ok=True)
-    with FileLock(locks / f"pool-{path.name}.lock"):
-        restore_directory(path)
-        for pattern in (f".{path.name}.*.partial", f".{path.name}.*.old"):
-            for leftover in path.parent.glob(pattern):
-                shutil.rmtree(leftover, ignore_errors=True)
-        yield
 
 
 def _make(recipe: Recipe, folder: Path, shape: tuple[int, ...], progress: Progress | None) -> None:

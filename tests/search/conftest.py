@@ -1,12 +1,14 @@
 """A small dataset of drawn faces in a home of its own, and a study over it that takes seconds."""
 
 import os
+import sys
 
 import pytest
 from PIL import Image
 
 from ignm.data.faces import draw_faces
 from ignm.data.importing import import_dataset
+from search.cli import app
 from search.question import Question
 
 SPACE = """
@@ -64,3 +66,27 @@ def question(small_study):
 def environment(home):
     """For `ignm` in a process of its own."""
     return {**os.environ, "IGNM_HOME": str(home), "NO_COLOR": "1", "COLUMNS": "200"}
+
+
+@pytest.fixture
+def ignm(monkeypatch, capsys, tmp_path):
+    """Run a command in this process with a home of its own; returns (exit code, everything printed in one line)."""
+    monkeypatch.setenv("IGNM_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["ignm", *map(str, arguments)])
+        try:
+            app.main()
+        except SystemExit as ended:
+            code = ended.code or 0
+        else:
+            code = 0
+        captured = capsys.readouterr()
+        text = captured.out + captured.err
+        assert "Traceback" not in text
+        return code, " ".join(text.split())
+
+    return run

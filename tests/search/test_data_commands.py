@@ -1,7 +1,6 @@
 """`ignm data` as a user meets it: what is held out and left out, resuming, verifying, listing."""
 
 import re
-import sys
 
 import numpy as np
 import pytest
@@ -9,30 +8,7 @@ from PIL import Image
 from support.pictures import flat, zip_of
 
 from ignm.data import importing, workers
-from search.cli import app, datasets
-
-
-@pytest.fixture
-def ignm(monkeypatch, capsys, tmp_path):
-    """Run a command in this process with a home of its own; returns (exit code, everything printed in one line)."""
-    monkeypatch.setenv("IGNM_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("NO_COLOR", "1")
-    monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["ignm", *map(str, arguments)])
-        try:
-            app.main()
-        except SystemExit as ended:
-            code = ended.code or 0
-        else:
-            code = 0
-        captured = capsys.readouterr()
-        assert "Traceback" not in captured.out + captured.err
-        return code, " ".join((captured.out + captured.err).split())
-
-    return run
+from search.cli import datasets
 
 
 @pytest.fixture

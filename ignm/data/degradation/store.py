@@ -6,29 +6,24 @@
 
 import hashlib
 import json
-import shutil
-import tokenize
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-from filelock import FileLock
 
 from ignm.config.data import DegradeConfig
 from ignm.data.degradation.pixels import VERSION, Pixels, Settings, degrade_pixels, pixel_settings
 from ignm.data.degradation.selection import Rows, kept_rows, shown_labels
+from ignm.data.kept import DAMAGE, mapped_as, sole_maker
 from ignm.data.pixels import PixelFile
 from ignm.data.writing import storage_errors
-from ignm.files import atomic_directory, restore_directory, write_json
+from ignm.files import atomic_directory, write_json
 
 DERIVED = ".derived"
 _DIGITS = 16
 _CHUNK_BYTES = 1 << 20
-# numpy reads headers with Python's own tokenizer and parser, so a flipped byte raises what those raise.
-_DAMAGE = (OSError, ValueError, EOFError, SyntaxError, tokenize.TokenError, TypeError, KeyError, OverflowError)
 
 Progress: TypeAlias = Callable[[int, int], None]
 
@@ -90,14 +85,14 @@ def _derived(images: Pixels, fingerprint: str, settings: Settings, root: Path, p
     current = _current(path, recipe)
     if current is not None:
         return current
-    with storage_errors(root, lambda: "Nothing of the degraded images was kept."), _lock(path, root):
+    with storage_errors(root, lambda: "Nothing of the degraded images was kept."), sole_maker(path, root):
         # Another process may have made them while this one waited.
         current = _current(path, recipe)
         if current is None:
             with atomic_directory(path) as folder:
                 _make(images, settings, folder / "images.npy", progress)
                 write_json(folder / "derived.json", recipe)
-            current = _mapped(path / "images.npy", images.shape)
+            current = mapped_as(path / "images.npy", np.uint8, images.shape)
     return current
 
 
@@ -105,31 +100,10 @@ def _current(path: Path, recipe: dict[str, Any]) -> Pixels | None:
     """Return what is at `path` if it is whole and was made by this recipe."""
     try:
         if json.loads((path / "derived.json").read_bytes()) == recipe:
-            return _mapped(path / "images.npy", tuple(recipe["shape"]))
-    except _DAMAGE:
+            return mapped_as(path / "images.npy", np.uint8, tuple(recipe["shape"]))
+    except DAMAGE:
         pass
     return None
-
-
-def _mapped(file: Path, shape: tuple[int, ...]) -> Pixels:
-    array = np.lib.format.open_memmap(file, mode="r")
-    # A damaged length of the header would else shift every value.
-    if array.dtype != np.uint8 or array.shape != shape or array.offset + array.nbytes != file.stat().st_size:
-        raise ValueError(f"{file}: {array.dtype} {array.shape}")
-    return array
-
-
-@contextmanager
-def _lock(path: Path, root: Path) -> Iterator[None]:
-    """Hold the right to make these images, and remove what whoever was killed while making them left behind."""
-    locks = root / ".locks"
-    locks.mkdir(parents=True, exist_ok=True)
-    with FileLock(locks / f"derived-{path.name}.lock"):
-        restore_directory(path)
-        for pattern in (f".{path.name}.*.partial", f".{path.name}.*.old"):
-            for leftover in path.parent.glob(pattern):
-                shutil.rmtree(leftover, ignore_errors=True)
-        yield
 
 
 def _make(images: Pixels, settings: Settings, file: Path, progress: Progress | None) -> None:

@@ -8,7 +8,6 @@ import numpy.typing as npt
 
 Pixels = npt.NDArray[np.uint8]
 
-# At this side and above, a sharp face scores the same whatever its resolution, and so does a blurred one.
 _SIDE = 64
 _FLAT = 1.0
 _DARK, _BRIGHT = 2, 253
@@ -27,7 +26,8 @@ def sharpness(pixels: Pixels) -> float:
     """How much fine detail there is, 0 for none: 100 * (R / 64) * variance of the Laplacian / variance of the luma.
 
     The share makes it blind to contrast, so that a dim picture is not called blurred. R / 64 undoes how detail thins
-    out with resolution: a face blurred by one pixel scores about the same from 16x16 to 64x64. Noise counts as detail.
+    out with resolution: a face blurred by one pixel scores about the same from 16x16 to 64x64, where it was measured;
+    smooth faces of 128x128 and more score lower. Noise counts as detail.
     Source: variance of the Laplacian, Pech-Pacheco et al. 2000.
     """
     plane = luma(pixels).astype(np.float32)

@@ -141,7 +141,7 @@ def test_it_is_made_once_and_never_written_again(tmp_path, colour, monkeypatch):
     described = json.loads((first.path / "pool.json").read_text())
     assert described["recipe"]["dataset"] == "colour"
     monkeypatch.setattr(pool, "_make", lambda *_: pytest.fail("made again"))
-    monkeypatch.setattr(pool, "_lock", lambda *_: pytest.fail("tried to write"))
+    monkeypatch.setattr(pool, "sole_maker", lambda *_: pytest.fail("tried to write"))
     second = open_pool(config(count=150), colour, tmp_path)
     assert np.shares_memory(second.images, second.images)
     np.testing.assert_array_equal(second.images, first.images)
