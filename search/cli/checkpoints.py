@@ -1,5 +1,6 @@
-"""`ignm sample` and `ignm evaluate`: what a checkpoint makes, and how good that is."""
+"""`ignm sample`, `evaluate`, `leak`: what a checkpoint makes, how good it is, whether augmentations show in it."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     app.command()(sample)
     app.command()(evaluate)
+    app.command()(leak)
 
 
 def sample(
@@ -42,14 +44,10 @@ def evaluate(
     from ignm.config import Evaluation, validated
     from ignm.metrics.evaluator import Evaluator
     from ignm.training.device import default_device
-    from search.cli.training import dataset_changes
     from search.loading import load_dataset
 
     generator, config = _generator(checkpoint)
-    name, resolution = config.data.name, config.data.resolution
-    if data is not None:
-        changes: dict[str, Any] = dataset_changes(data, resolution, resolution_was_set=False)
-        name, resolution = changes["data.name"], changes["data.resolution"]
+    name, resolution = _dataset_of(config, data)
     given = {"images": images, "extractor": extractor, "seed": seed, "split": split}
     asked = {**_evaluation(checkpoint), **{key: value for key, value in given.items() if value is not None}}
     evaluation = validated(Evaluation, asked, "evaluate")
@@ -62,6 +60,45 @@ def evaluate(
         highlight=False,
         soft_wrap=True,
     )
+
+
+def leak(
+    checkpoint: Path = CHECKPOINT,
+    data: str = typer.Option(None, help="A dataset: NAME or NAME@RESOLUTION; the checkpoint's own, when left out."),
+    images: int = typer.Option(1000, min=64, help="Generated images."),
+    seed: int = typer.Option(0, min=0, help="Of the latents."),
+) -> None:
+    """Estimate the share of a checkpoint's images that look augmented, by each transformation."""
+    import numpy as np
+    import torch
+    from rich.table import Table
+
+    from ignm.metrics.leak import PROBES, leak_estimates
+    from ignm.training.samples import generate
+    from search.loading import load_dataset
+
+    generator, config = _generator(checkpoint)
+    dataset = load_dataset(console, *_dataset_of(config, data))
+    generated = torch.cat(list(generate(generator, images, seed))).cpu()
+    some = dataset.images[:: max(1, len(dataset.images) // 1000)]
+    real = torch.from_numpy(np.array(some)).permute(0, 3, 1, 2)
+    with console.status("looking for augmentations"):
+        found = leak_estimates(generated, real, PROBES)
+    table = Table("transformation", "share", "standard error", box=None, padding=(0, 2, 0, 0))
+    for name, each in found.items():
+        known = not math.isnan(each.share)
+        table.add_row(name, *((f"{each.share:.2f}", f"{each.error:.2f}") if known else ("not to be told", "")))
+    console.print(table)
+
+
+def _dataset_of(config: Any, data: str | None) -> tuple[str, int]:
+    """Name and resolution of the dataset that is asked for, or else of the config's own."""
+    from search.cli.training import dataset_changes
+
+    if data is None:
+        return config.data.name, config.data.resolution
+    changes = dataset_changes(data, config.data.resolution, resolution_was_set=False)
+    return str(changes["data.name"]), int(str(changes["data.resolution"]))
 
 
 def _evaluation(path: Path) -> dict[str, Any]:

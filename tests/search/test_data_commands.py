@@ -131,5 +131,7 @@ def test_a_trial_is_measured_on_what_was_held_out(ignm, pictures):
         assert code == 0, text
         # A reference's name says of how many images it is.
         assert f"-16px-{count}-" in ignm("evaluate", split)[1]
+    code, text = ignm("leak", "train", "--images", 64)
+    assert (code, re.search(r"cutout (\d\.\d\d \d\.\d\d|not to be told)", text) is not None) == (0, True), text
     code, text = ignm(*train, "--split", "tset", "--out", "x")
     assert (code, "evaluation.split" in text and "'train', 'test'" in text) == (2, True), text

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from ignm.data.faces import draw_faces
-from ignm.metrics.leak import augmentation_leak, leak_estimates
+from ignm.metrics.leak import PROBES, augmentation_leak, leak_estimates
 from ignm.metrics.leak.imperfections import imperfect
 from ignm.metrics.leak.mixture import is_neither, mixture_share
 
@@ -269,3 +269,22 @@ def test_what_is_far_from_both_is_neither():
     away = half - 3
     assert is_neither(away, absent, present, 0.2)
     assert not is_neither(away, absent, present, 0.6)  # the two are not that far apart
+
+
+@pytest.mark.parametrize("name", sorted(PROBES))
+def test_a_probe_changes_every_image_in_its_own_way_and_keeps_its_shape(name, real):
+    images = as_float(real[:64])
+    changed = PROBES[name](images, torch.Generator().manual_seed(0))
+    assert changed.shape == images.shape
+    assert ((changed - images).abs().amax((1, 2, 3)) > 0.01).float().mean() > 0.95
+
+
+def test_turns_are_by_quarters_and_none_is_whole(real):
+    images = real[:90].float()
+    turned = PROBES["rotation"](images, torch.Generator().manual_seed(0))
+    which = [
+        next(turn for turn in range(4) if torch.equal(torch.rot90(before, turn, (1, 2)), after))
+        for before, after in zip(images, turned, strict=True)
+    ]
+    assert {turn: 15 < which.count(turn) < 45 for turn in (1, 2, 3)} == dict.fromkeys((1, 2, 3), True)
+    assert 0 not in which
