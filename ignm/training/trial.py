@@ -20,6 +20,7 @@ from ignm.errors import IgnmError
 from ignm.files import read_json, sweep, write_json
 from ignm.initialisation.transfer import Copied, load_initial
 from ignm.metrics.evaluator import Evaluator
+from ignm.synthetic.pool import fingerprint_of
 from ignm.training.checkpoint import latest_checkpoint, restore, save_checkpoint
 from ignm.training.measurement import Measurement, write_measurements
 from ignm.training.preparation import open_training_set
@@ -70,6 +71,8 @@ def check_new(config: Config, dataset: Dataset) -> None:
     weights = config.init.features_weights
     if weights is not None and not Path(weights).expanduser().is_file():
         raise IgnmError(f"init.features_weights: {weights}: no such file")
+    if config.data.synthetic.fraction > 0:
+        fingerprint_of(config.data.synthetic, dataset)
 
 
 def check_directory(spec: TrialSpec, directory: Path) -> None:

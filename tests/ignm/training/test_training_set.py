@@ -11,6 +11,7 @@ from ignm.errors import IgnmError
 from ignm.training.batches import Batches
 from ignm.training.preparation import open_training_set
 from ignm.training.training_set import TrainingSet
+from ignm.training.trial import check_new
 
 CPU = torch.device("cpu")
 LABELS = {"loss.classification": 1.0, "loss.regression": 1.0}
@@ -113,3 +114,10 @@ def test_images_alone_make_a_training_set():
     images = np.zeros((5, 16, 16, 3), np.uint8)
     found = TrainingSet.of(images)
     assert (found.real, len(found), found.fraction) == (5, 5, 0.0)
+
+
+def test_a_teacher_that_is_not_there_is_found_before_a_trial_begins(dataset, tmp_path):
+    teacher = {"data.synthetic.source": "teacher", "data.synthetic.teacher": str(tmp_path / "nowhere")}
+    config = load_preset("dcgan", {"data.name": "tiny", "data.resolution": 16, **MIXED, **teacher})
+    with pytest.raises(IgnmError, match=r"data\.synthetic\.teacher: .*nowhere"):
+        check_new(config, dataset)
