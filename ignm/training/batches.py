@@ -31,9 +31,8 @@ class Batches:
         self._config, self._shown, self._seed, self._device = config, shown, seed, device
         self._order = ImageOrder(shown.real, seed)
         self._pool_order = ImageOrder(len(shown.pool), seed_of(seed, Stream.POOL))
-        everything = range(len(shown))
-        fits_there = fits(len(everything) * shown.images[:1].nbytes, device)
-        self._resident = torch.from_numpy(shown.pixels(np.array(everything))).to(device) if fits_there else None
+        resident = fits(len(shown) * shown.images[:1].nbytes, device)
+        self._resident = torch.from_numpy(shown.pixels(np.arange(len(shown)))).to(device) if resident else None
 
     def real(self, start: int, mirror: bool = True) -> RealBatch:
         """Images at positions `start`, ... of the order, mirrored at even odds where the config says so.

@@ -24,10 +24,10 @@ class TrainingSet:
     fraction: float = 0.0
 
     @classmethod
-    def of(cls, images: npt.NDArray[np.uint8], targets: Targets | None = None, fingerprint: str = "") -> "TrainingSet":
-        """Images as they are, (N, R, R, C), with nothing beside them."""
+    def of(cls, images: npt.NDArray[np.uint8], targets: Targets | None = None) -> "TrainingSet":
+        """Images as they are, (N, R, R, C), with nothing beside them and no fingerprint."""
         targets = Targets.none(len(images)) if targets is None else targets
-        return cls(images, np.arange(len(images)), targets, fingerprint, images[:0])
+        return cls(images, np.arange(len(images)), targets, "", images[:0])
 
     @property
     def real(self) -> int:

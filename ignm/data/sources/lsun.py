@@ -12,13 +12,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
-from typing import overload
 
 import lmdb
 
 from ignm.data.sources.files import Files
 from ignm.data.sources.plain import open_images
-from ignm.data.sources.source import Source, UnreadableImageError, check_size, digest, is_image
+from ignm.data.sources.source import NamesOnDemand, Source, UnreadableImageError, check_size, digest, is_image
 from ignm.errors import IgnmError
 
 _DATA = "data.mdb"
@@ -115,7 +114,7 @@ class _Environment:
 
 
 @dataclass(frozen=True)
-class KeyNames(Sequence[str]):
+class KeyNames(NamesOnDemand):
     """The keys as text, below their environment's name where there are two."""
 
     parts: Sequence[_Environment]
@@ -123,16 +122,9 @@ class KeyNames(Sequence[str]):
     def __len__(self) -> int:
         return sum(len(part.keys) for part in self.parts)
 
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> tuple[str, ...]: ...
-
-    def __getitem__(self, index: int | slice) -> str | tuple[str, ...]:
-        if isinstance(index, slice):
-            return tuple(self[place] for place in range(*index.indices(len(self))))
-        part, key = _place(self.parts, range(len(self))[index])
+    def name_of(self, index: int) -> str:
+        """Return a key as text."""
+        part, key = _place(self.parts, index)
         text = key.decode("ascii") if key.isascii() and key.decode("ascii").isprintable() else key.hex()
         return f"{part.name}/{text}" if len(self.parts) > 1 else text
 

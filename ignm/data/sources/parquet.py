@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import PurePosixPath
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from ignm.data.labels import MISSING_CLASS, Column, LabelTable, infer_column
 from ignm.data.sources.files import Files
 from ignm.data.sources.row_groups import ParquetFile, RowGroups, read_columns, read_footer
-from ignm.data.sources.source import Source, natural_key
+from ignm.data.sources.source import NamesOnDemand, Source, natural_key
 from ignm.errors import IgnmError
 
 _HELD_OUT = re.compile(r"(test|validation|valid|val)(?![a-z])", re.IGNORECASE)
@@ -60,8 +60,8 @@ def open_parquet(files: Files, names: Sequence[str]) -> Source:
 
 
 @dataclass(frozen=True)
-class RowNames(Sequence[str]):
-    """The images' names, FILE:ROW, made when they are asked for: there may be millions."""
+class RowNames(NamesOnDemand):
+    """The images' names, FILE:ROW."""
 
     files: Sequence[str]
     starts: Sequence[int]
@@ -75,18 +75,10 @@ class RowNames(Sequence[str]):
     def __len__(self) -> int:
         return self.starts[-1]
 
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> tuple[str, ...]: ...
-
-    def __getitem__(self, index: int | slice) -> str | tuple[str, ...]:
-        if isinstance(index, slice):
-            return tuple(self[place] for place in range(*index.indices(len(self))))
-        row = range(len(self))[index]
-        file = bisect_right(self.starts, row) - 1
-        return f"{self.files[file]}:{row - self.starts[file]}"
+    def name_of(self, index: int) -> str:
+        """Return FILE:ROW."""
+        file = bisect_right(self.starts, index) - 1
+        return f"{self.files[file]}:{index - self.starts[file]}"
 
 
 def starts_of(parquets: Sequence[ParquetFile]) -> list[int]:

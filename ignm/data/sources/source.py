@@ -2,8 +2,10 @@
 
 import hashlib
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import overload
 
 from ignm.data.labels import LabelTable
 from ignm.errors import IgnmError
@@ -41,6 +43,24 @@ class Source:
     """Indices of the images that the source itself holds out."""
     identity: str = ""
     """Digest of what the source holds as far as a look at names, sizes and times tells; "" where nothing does."""
+
+
+class NamesOnDemand(Sequence[str], ABC):
+    """Names that are made when they are asked for: there may be millions."""
+
+    @abstractmethod
+    def name_of(self, index: int) -> str:
+        """Return the name of the image at this index, which is there."""
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[str, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> str | tuple[str, ...]:
+        places = range(len(self))[index]
+        return self.name_of(places) if isinstance(places, int) else tuple(map(self.name_of, places))
 
 
 def natural_key(name: str) -> tuple[str, str]:

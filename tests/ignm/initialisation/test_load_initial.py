@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from support.configs import SMALL as TINY
 
 from ignm.config import load_preset
 from ignm.errors import IgnmError
@@ -11,15 +12,6 @@ from ignm.initialisation.transfer import load_initial, transfer
 from ignm.training.checkpoint import save_checkpoint
 from ignm.training.trainer import Trainer
 from ignm.training.training_set import TrainingSet
-
-TINY = {
-    "data.resolution": 16,
-    "generator.width": 8,
-    "discriminator.width": 8,
-    "generator.latent": 8,
-    "optim.batch": 8,
-    "optim.precision": "fp32",
-}
 
 
 @pytest.fixture(scope="module")

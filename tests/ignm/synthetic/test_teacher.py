@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from support.configs import TINY
 
 from ignm.config import load_preset, override, save_config
 from ignm.config.data import SyntheticConfig
@@ -19,15 +20,6 @@ from ignm.synthetic.pool import fingerprint_of, open_pool
 from ignm.training.checkpoint import load_generator, open_checkpoint, save_checkpoint, save_generator
 
 CPU = torch.device("cpu")
-TINY = {
-    "data.name": "tiny",
-    "data.resolution": 16,
-    "generator.width": 8,
-    "discriminator.width": 8,
-    "generator.latent": 8,
-    "optim.batch": 8,
-    "optim.precision": "fp32",
-}
 
 
 def taught_by(folder, changes=None, seed=5, shape=DataShape(3)):  # noqa: B008

@@ -1,17 +1,8 @@
 import numpy as np
 import pytest
+from support.configs import TINY
 
 from ignm.config import load_preset
-
-TINY = {
-    "data.name": "tiny",
-    "data.resolution": 16,
-    "generator.width": 8,
-    "discriminator.width": 8,
-    "generator.latent": 8,
-    "optim.batch": 8,
-    "optim.precision": "fp32",
-}
 
 
 @pytest.fixture
