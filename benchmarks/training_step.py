@@ -1,52 +1,107 @@
 """Images per second of the training step, against a plain fp32 PyTorch loop over the same networks, in one run.
 
-    make bench        or        python benchmarks/training_step.py --resolution 32 --batch 64 --repeats 5
+    make bench        or        python benchmarks/training_step.py --presets dcgan ignm --resolutions 32 64 --repeats 5
 
-Both loops take turns, so that a busy machine slows both; the table shows medians and their ratio.
+All loops take turns, so that a busy machine slows all; the table shows medians, their ratios, and what share of the
+measured rate of bf16 matrix products the step reaches.
 """
 
 import argparse
+import json
 import statistics
 import time
+from pathlib import Path
 
 import numpy as np
 import torch
-from torch.nn import functional as F
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
-from ignm.config import load_preset
+from ignm.config import load_preset, preset_names
+from ignm.losses.adversarial import ADVERSARIAL
+from ignm.losses.penalties import PENALTIES
+from ignm.models.convolution import Conv2d, ConvTranspose2d
 from ignm.models.networks import build_discriminator, build_generator
+from ignm.models.resampling import ConvAverage, NearestConv
 from ignm.models.shape import DataShape
 from ignm.training.device import default_device, describe
+from ignm.training.memory import keep_freed_memory
 from ignm.training.trainer import Trainer
 from ignm.training.training_set import TrainingSet
 
 
 class PlainLoop:
-    """The tutorial's DCGAN loop: fp32, contiguous, one Adam for each network."""
+    """What one would write: torch's own layers, contiguous, one Adam for each network; fp32, or with bf16 autocast."""
 
-    def __init__(self, config, images, device):
-        self.batch, self.latent, self.device = config.optim.batch, config.generator.latent, device
-        self.generator = build_generator(config, DataShape(3), 0).to(device, memory_format=torch.contiguous_format)
-        self.discriminator = build_discriminator(config, DataShape(3), 0).to(
-            device, memory_format=torch.contiguous_format
-        )
-        self.g_adam = torch.optim.Adam(self.generator.parameters(), 2e-4, betas=(0.5, 0.999))
-        self.d_adam = torch.optim.Adam(self.discriminator.parameters(), 2e-4, betas=(0.5, 0.999))
+    def __init__(self, config, images, device, bf16=False):
+        self.config, self.device, self.bf16 = config, device, bf16
+        self.generator = plain(build_generator(config, DataShape(3), 0)).to(device)
+        self.discriminator = plain(build_discriminator(config, DataShape(3), 0)).to(device)
+        optim = config.optim
+        self.g_adam = adam(self.generator, optim.generator)
+        self.d_adam = adam(self.discriminator, optim.discriminator)
+        self.adversarial = ADVERSARIAL[config.loss.adversarial]
+        self.random = torch.Generator(device).manual_seed(0)
         self.images = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
 
     def run(self, steps):
         for _ in range(steps):
-            chosen = torch.randint(len(self.images), (self.batch,))
-            real = self.images[chosen].to(self.device).float() / 127.5 - 1
-            fake = self.generator(torch.randn(self.batch, self.latent, device=self.device))
-            loss = F.softplus(-self.discriminator(real).logits).mean()
-            loss = loss + F.softplus(self.discriminator(fake.detach()).logits).mean()
-            self.d_adam.zero_grad()
-            loss.backward()
-            self.d_adam.step()
-            self.g_adam.zero_grad()
-            F.softplus(-self.discriminator(fake).logits).mean().backward()
-            self.g_adam.step()
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+                for _ in range(self.config.optim.n_critic):
+                    self.critic_step()
+                self.generator_step()
+
+    def real(self):
+        chosen = torch.randint(len(self.images), (self.config.optim.batch,))
+        images = self.images[chosen].to(self.device).float() / 127.5 - 1
+        if self.config.data.mirror:
+            coins = torch.rand(len(images), device=self.device) < 0.5
+            images = torch.where(coins[:, None, None, None], images.flip(3), images)
+        return images
+
+    def fake(self):
+        return self.generator(torch.randn(self.config.optim.batch, self.config.generator.latent, device=self.device))
+
+    def critic_step(self):
+        loss_config = self.config.loss
+        real = self.real()
+        with torch.no_grad():
+            fake = self.fake()
+        loss = self.adversarial.discriminator(self.discriminator(real).logits, self.discriminator(fake).logits)
+        if loss_config.penalty is not None:
+            penalty = PENALTIES[loss_config.penalty]
+            loss = loss + loss_config.gamma * penalty(lambda x: self.discriminator(x).logits, real, fake, self.random)
+        self.d_adam.zero_grad()
+        loss.backward()
+        self.d_adam.step()
+
+    def generator_step(self):
+        logits = self.discriminator(self.fake()).logits
+        self.g_adam.zero_grad()
+        self.adversarial.generator(logits, logits).backward()
+        self.g_adam.step()
+
+
+TORCHS = {
+    NearestConv: nn.Sequential,
+    ConvAverage: nn.Sequential,
+    Conv2d: nn.Conv2d,
+    ConvTranspose2d: nn.ConvTranspose2d,
+}
+
+
+def plain(network):
+    """The same network, resampling and convolving one after the other, contiguous in memory."""
+    for module in network.modules():
+        for own, torchs in TORCHS.items():
+            if isinstance(module, own):
+                module.forward = torchs.forward.__get__(module)
+    return network.to(memory_format=torch.contiguous_format)
+
+
+def adam(network, config):
+    return torch.optim.Adam(network.parameters(), config.lr, betas=(config.beta1, config.beta2))
 
 
 class OurLoop:
@@ -56,41 +111,101 @@ class OurLoop:
         self.trainer = Trainer(config, TrainingSet.of(images), 0, device)
 
     def run(self, steps):
-        self.trainer.advance((self.trainer.images_seen + steps * self.trainer.config.optim.batch) / 1000)
+        optim = self.trainer.config.optim
+        self.trainer.advance((self.trainer.images_seen + steps * optim.batch * optim.n_critic) / 1000)
 
 
-def images_per_second(loop, steps, batch, device):
+def seconds(loop, steps, device):
     if device.type == "cuda":
         torch.cuda.synchronize()
     started = time.perf_counter()
     loop.run(steps)
     if device.type == "cuda":
         torch.cuda.synchronize()
-    return steps * batch / (time.perf_counter() - started)
+    return (time.perf_counter() - started) / steps
+
+
+class Operations(TorchDispatchMode):
+    """Counts floating-point operations; torch's own counter does not know second derivatives."""
+
+    total = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        made = function(*args, **(kwargs or {}))
+        counted = flop_registry.get(function._overloadpacket)
+        if counted is not None:
+            self.total += counted(*args, **(kwargs or {}), out_val=made)
+        return made
+
+
+def operations(loop):
+    """Floating-point operations of a step of a loop."""
+    with Operations() as counter:
+        loop.run(1)
+    return counter.total
+
+
+def matrix_rate(device, side=4096, repeats=5):
+    """Measured operations per second of a bf16 matrix product."""
+    side = side if device.type == "cpu" else 2 * side
+    one = torch.randn(side, side, device=device, dtype=torch.bfloat16)
+    (one @ one).sum().item()
+    took = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        (one @ one)[0, 0].item()
+        took.append(time.perf_counter() - started)
+    return 2 * side**3 / statistics.median(took)
+
+
+def measure(config, device, repeats, target_seconds):
+    resolution = config.data.resolution
+    images = np.random.default_rng(0).integers(0, 256, (1000, resolution, resolution, 3), dtype=np.uint8)
+    loops = {"fp32": PlainLoop(config, images, device), "bf16": PlainLoop(config, images, device, bf16=True)}
+    loops["ours"] = OurLoop(config, images, device)
+    took = {name: [] for name in loops}
+    steps = {}
+    for name, loop in loops.items():
+        loop.run(2)
+        steps[name] = max(1, round(target_seconds / seconds(loop, 1, device)))
+    for _ in range(repeats):
+        for name, loop in loops.items():
+            took[name].append(seconds(loop, steps[name], device))
+    shown = config.optim.batch * config.optim.n_critic
+    return {name: shown / statistics.median(values) for name, values in took.items()}, operations(loops["bf16"]) / shown
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--resolution", type=int, nargs="+", default=[32, 64])
-    parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--presets", nargs="+", default=preset_names())
+    parser.add_argument("--resolutions", type=int, nargs="+", default=[32, 64])
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=2.0, help="that each loop runs before the next has its turn")
+    parser.add_argument("--json", type=Path, help="where to keep the figures")
     arguments = parser.parse_args()
     device = default_device()
-    print(f"{describe(device)}, torch {torch.__version__}, batch {arguments.batch}, median of {arguments.repeats}")
-    print("resolution  plain images/s  ours images/s  ratio")
-    for resolution in arguments.resolution:
-        config = load_preset("dcgan", {"data.resolution": resolution, "optim.batch": arguments.batch})
-        images = np.random.default_rng(0).integers(0, 256, (1000, resolution, resolution, 3), dtype=np.uint8)
-        loops = {"plain": PlainLoop(config, images, device), "ours": OurLoop(config, images, device)}
-        speeds = {name: [] for name in loops}
-        for loop in loops.values():
-            loop.run(3)
-        for _ in range(arguments.repeats):
-            for name, loop in loops.items():
-                speeds[name].append(images_per_second(loop, arguments.steps, arguments.batch, device))
-        plain, ours = (statistics.median(speeds[name]) for name in ("plain", "ours"))
-        print(f"{resolution:>10}  {plain:>14.0f}  {ours:>13.0f}  {ours / plain:>5.2f}")
+    keep_freed_memory()
+    rate = matrix_rate(device)
+    print(f"{describe(device)}, torch {torch.__version__}, median of {arguments.repeats}; images/s")
+    print(f"bf16 matrix products: {rate / 1e9:,.0f} GFLOP/s\n")
+    print("preset    side  batch  plain fp32  plain bf16   ours  /fp32  /bf16  of the matrix rate")
+    kept = []
+    for preset in arguments.presets:
+        for resolution in arguments.resolutions:
+            config = load_preset(preset, {"data.resolution": resolution})
+            speeds, flops = measure(config, device, arguments.repeats, arguments.seconds)
+            share = speeds["ours"] * flops / rate
+            print(
+                f"{preset:8} {resolution:5} {config.optim.batch:6} {speeds['fp32']:11.1f} {speeds['bf16']:11.1f} "
+                f"{speeds['ours']:6.0f} {speeds['ours'] / speeds['fp32']:6.2f} {speeds['ours'] / speeds['bf16']:6.2f} "
+                f"{share:18.1%}",
+                flush=True,
+            )
+            kept.append(
+                {"preset": preset, "resolution": resolution, **speeds, "flops_per_image": flops, "share": share}
+            )
+    if arguments.json is not None:
+        arguments.json.write_text(json.dumps({"device": describe(device), "rate": rate, "rows": kept}, indent=1))
 
 
 if __name__ == "__main__":

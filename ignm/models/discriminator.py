@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from ignm.config import Config
 from ignm.config.networks import DiscriminatorConfig
 from ignm.models.attention import SelfAttention
+from ignm.models.convolution import Conv2d
 from ignm.models.generator import map_sizes
 from ignm.models.head import Head, Judgement
 from ignm.models.layers import ACTIVATIONS, NORMALISATIONS, biased, channels_at
@@ -22,7 +23,7 @@ def _normal(own: DiscriminatorConfig, channels: int) -> list[nn.Module]:
 
 
 def _resampled(own: DiscriminatorConfig, inner: int, outer: int, bias: bool, halve: bool) -> nn.Module:
-    return downsampling(own, inner, outer, bias) if halve else nn.Conv2d(inner, outer, 3, padding=1, bias=bias)
+    return downsampling(own, inner, outer, bias) if halve else Conv2d(inner, outer, 3, padding=1, bias=bias)
 
 
 def plain_block(own: DiscriminatorConfig, inner: int, outer: int, halve: bool = True) -> nn.Sequential:
@@ -31,7 +32,7 @@ def plain_block(own: DiscriminatorConfig, inner: int, outer: int, halve: bool = 
     layers: list[nn.Module] = []
     if own.bottleneck is not None:
         narrow = max(1, outer // own.bottleneck)
-        layers += [nn.Conv2d(inner, narrow, 1, bias=bias), *_normal(own, narrow)]
+        layers += [Conv2d(inner, narrow, 1, bias=bias), *_normal(own, narrow)]
         inner = narrow
     return nn.Sequential(*layers, _resampled(own, inner, outer, bias, halve), *_normal(own, outer))
 
@@ -51,7 +52,7 @@ class ResidualBlock(nn.Module):
             middle = outer if own.inner == "output" or reads_image else inner
             self.stages = nn.Sequential(
                 *entry,
-                nn.Conv2d(inner, middle, 3, padding=1, bias=before),
+                Conv2d(inner, middle, 3, padding=1, bias=before),
                 *_normal(own, middle),
                 _resampled(own, middle, outer, last, halve),
             )
@@ -59,15 +60,15 @@ class ResidualBlock(nn.Module):
             narrow = max(1, outer // own.bottleneck)
             self.stages = nn.Sequential(
                 *entry,
-                nn.Conv2d(inner, narrow, 1, bias=before),
+                Conv2d(inner, narrow, 1, bias=before),
                 *_normal(own, narrow),
                 _resampled(own, narrow, narrow, before, halve),
                 *_normal(own, narrow),
-                nn.Conv2d(narrow, outer, 1, bias=last),
+                Conv2d(narrow, outer, 1, bias=last),
             )
         shortcut: list[nn.Module] = [reduced(own)] if halve else []
         if halve or inner != outer:
-            shortcut.append(nn.Conv2d(inner, outer, 1, bias=last))
+            shortcut.append(Conv2d(inner, outer, 1, bias=last))
         self.shortcut = nn.Sequential(*shortcut)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -134,5 +135,5 @@ def _stem(own: DiscriminatorConfig, channels: int, width: int) -> nn.Sequential:
     """The first convolution: to half the size and activated in a plain network, as large and bare in a residual one."""
     bias = biased(own, normalised=False)
     if own.block == "residual":
-        return nn.Sequential(nn.Conv2d(channels, width, 3, padding=1, bias=bias))
+        return nn.Sequential(Conv2d(channels, width, 3, padding=1, bias=bias))
     return nn.Sequential(downsampling(own, channels, width, bias), ACTIVATIONS[own.activation]())

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from ignm.config import Config
 from ignm.config.networks import SMALLEST_MAP, GeneratorConfig
 from ignm.models.attention import SelfAttention
+from ignm.models.convolution import Conv2d
 from ignm.models.layers import ACTIVATIONS, NORMALISATIONS, ConditionalBatchNorm, biased, channels_at
 from ignm.models.resampling import UPSAMPLING, enlarged
 from ignm.models.shape import DataShape
@@ -50,16 +51,16 @@ def _stages(own: GeneratorConfig, inner: int, outer: int, labels: int) -> list[S
             return [Stage(own, inner, labels, up(inner, outer, last))]
         return [
             Stage(own, inner, labels, up(inner, outer, before)),
-            Stage(own, outer, labels, nn.Conv2d(outer, outer, 3, padding=1, bias=last)),
+            Stage(own, outer, labels, Conv2d(outer, outer, 3, padding=1, bias=last)),
         ]
     narrow = max(1, outer // own.bottleneck)
-    reduce = Stage(own, inner, labels, nn.Conv2d(inner, narrow, 1, bias=before))
+    reduce = Stage(own, inner, labels, Conv2d(inner, narrow, 1, bias=before))
     if not residual:
         return [reduce, Stage(own, narrow, labels, up(narrow, outer, last))]
     return [
         reduce,
         Stage(own, narrow, labels, up(narrow, narrow, before)),
-        Stage(own, narrow, labels, nn.Conv2d(narrow, outer, 1, bias=last)),
+        Stage(own, narrow, labels, Conv2d(narrow, outer, 1, bias=last)),
     ]
 
 
@@ -72,7 +73,7 @@ class UpBlock(nn.Module):
         self.shortcut: nn.Module | None = None
         if own.block == "residual":
             # The 1x1 convolution first: it commutes with upsampling, on a quarter of the pixels.
-            convolution = nn.Conv2d(inner, outer, 1, bias=biased(own, normalised=False))
+            convolution = Conv2d(inner, outer, 1, bias=biased(own, normalised=False))
             self.shortcut = nn.Sequential(convolution, enlarged(own.upsampling))
 
     def forward(self, x: Tensor, labels: Tensor | None) -> Tensor:
@@ -111,7 +112,7 @@ class Generator(nn.Module):
         if own.attention is not None:
             self.attention[str(own.attention)] = SelfAttention(widths[own.attention])
         bias = biased(own, normalised=False)
-        last: nn.Module = nn.Conv2d(widths[largest], shape.channels, 3, padding=1, bias=bias)
+        last: nn.Module = Conv2d(widths[largest], shape.channels, 3, padding=1, bias=bias)
         if own.block == "plain":
             last = UPSAMPLING[own.upsampling](widths[largest], shape.channels, bias)
         self.output = Stage(own, widths[largest], 0, last)

@@ -1,6 +1,7 @@
 """From the discriminator's last map to its judgement: the logit, and what it says of the labels."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -42,13 +43,28 @@ def minibatch_std(x: Tensor) -> Tensor:
     count, _, height, width = x.shape
     group = GROUP if count % GROUP == 0 else count
     parts = x.reshape(group, -1, *x.shape[1:]).float()
-    deviation = (parts.var(dim=0, correction=0) + 1e-8).sqrt().mean(dim=(1, 2, 3))
+    # torch's own variance takes ten times as long along the first dimension.
+    variance = (parts - parts.mean(dim=0)).square().mean(dim=0)
+    deviation = (variance + 1e-8).sqrt().mean(dim=(1, 2, 3))
     channel = deviation.to(x.dtype).repeat(group)[:, None, None, None].expand(-1, 1, height, width)
     return torch.cat([x, channel], dim=1)
 
 
+class _LikeChannelsLast(torch.autograd.Function):
+    """Hands a map on as it is, and its gradient with the channels last, as all that comes before expects it."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        return gradient.contiguous(memory_format=torch.channels_last)
+
+
 def _flatten(x: Tensor, levels: int) -> Tensor:
-    return x.flatten(1)
+    passed: Tensor = _LikeChannelsLast.apply(x)
+    return passed.flatten(1)
 
 
 def _sum(x: Tensor, levels: int) -> Tensor:

@@ -1,12 +1,14 @@
 """Twice as large and half as large: convolutions with resampling, by the names that the Config uses."""
 
 from collections.abc import Callable
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ignm.config.networks import DiscriminatorConfig
+from ignm.models.convolution import Conv2d, ConvTranspose2d, as_autocast, convolved, transposed
 
 
 class BlurPool(nn.Module):
@@ -45,25 +47,94 @@ class Bilinear(nn.Module):
         return x
 
 
+class _Widened(torch.autograd.Function):
+    """Kernels (O, C, 3, 3) convolved with a square of four ones, (O, C, 4, 4)."""
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor) -> Tensor:
+        for side in (2, 3):
+            first, last = weight.narrow(side, 0, 1), weight.narrow(side, 2, 1)
+            inner = weight.narrow(side, 0, 2) + weight.narrow(side, 1, 2)
+            weight = torch.cat([first, inner, last], dim=side)
+        return weight
+
+    @staticmethod
+    def backward(ctx: Any, weight: Tensor) -> Tensor:
+        narrowed: Tensor = _Narrowed.apply(weight)
+        return narrowed
+
+
+class _Narrowed(torch.autograd.Function):
+    """The transpose of `_Widened`: sums over squares of four, (O, C, 4, 4) -> (O, C, 3, 3)."""
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor) -> Tensor:
+        for side in (2, 3):
+            weight = weight.narrow(side, 0, 3) + weight.narrow(side, 1, 3)
+        return weight
+
+    @staticmethod
+    def backward(ctx: Any, weight: Tensor) -> Tensor:
+        widened: Tensor = _Widened.apply(weight)
+        return widened
+
+
+def widened(weight: Tensor) -> Tensor:
+    """Kernels (O, C, 3, 3) convolved with a square of four ones, (O, C, 4, 4), rounded as autocast says."""
+    # Half the memory to go through, where the convolution would round the weight anyway.
+    made: Tensor = _Widened.apply(as_autocast(weight))
+    return made
+
+
+class NearestConv(nn.Sequential):
+    """A map twice as large by repetition, then a 3x3 convolution: on a CPU as one transposed 4x4 convolution.
+
+    Pixels that are repeated meet the sums of their taps, which are 16 products for 36.
+    """
+
+    def __init__(self, inner: int, outer: int, bias: bool) -> None:
+        super().__init__(nn.Upsample(scale_factor=2), Conv2d(inner, outer, 3, padding=1, bias=bias))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, O, 2H, 2W)."""
+        if x.device.type != "cpu":
+            return super().forward(x)
+        layer = cast(Conv2d, self[1])
+        return transposed(x, widened(layer.weight).flip(2, 3).transpose(0, 1), layer.bias, 2, 1)
+
+
+class ConvAverage(nn.Sequential):
+    """A 3x3 convolution, then the mean of each 2x2 pixels: on a CPU as one 4x4 convolution of stride 2.
+
+    As in NearestConv 16 products stand for 36.
+    """
+
+    def __init__(self, inner: int, outer: int, bias: bool) -> None:
+        super().__init__(Conv2d(inner, outer, 3, padding=1, bias=bias), nn.AvgPool2d(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, O, H/2, W/2)."""
+        if x.device.type != "cpu":
+            return super().forward(x)
+        layer = cast(Conv2d, self[0])
+        return convolved(x, widened(layer.weight) / 4, layer.bias, 2, 1)
+
+
 def _transposed(inner: int, outer: int, bias: bool) -> nn.Sequential:
-    return nn.Sequential(nn.ConvTranspose2d(inner, outer, 4, stride=2, padding=1, bias=bias))
-
-
-def _nearest(inner: int, outer: int, bias: bool) -> nn.Sequential:
-    return nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(inner, outer, 3, padding=1, bias=bias))
+    return nn.Sequential(ConvTranspose2d(inner, outer, 4, stride=2, padding=1, bias=bias))
 
 
 def _bilinear(inner: int, outer: int, bias: bool) -> nn.Sequential:
-    return nn.Sequential(Bilinear(), nn.Conv2d(inner, outer, 3, padding=1, bias=bias))
+    return nn.Sequential(Bilinear(), Conv2d(inner, outer, 3, padding=1, bias=bias))
 
 
 def _pixel_shuffle(inner: int, outer: int, bias: bool) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(inner, 4 * outer, 3, padding=1, bias=bias), nn.PixelShuffle(2))
+    return nn.Sequential(Conv2d(inner, 4 * outer, 3, padding=1, bias=bias), nn.PixelShuffle(2))
 
 
 UPSAMPLING: dict[str, Callable[[int, int, bool], nn.Sequential]] = {
     "transposed": _transposed,
-    "nearest": _nearest,
+    "nearest": NearestConv,
     "bilinear": _bilinear,
     "pixel_shuffle": _pixel_shuffle,
 }
@@ -91,8 +162,10 @@ POOLING: dict[str, Callable[[int], nn.Module]] = {
 def downsampling(own: DiscriminatorConfig, inner: int, outer: int, bias: bool) -> nn.Sequential:
     """A convolution whose map is half as large."""
     if own.downsampling == "strided":
-        return nn.Sequential(nn.Conv2d(inner, outer, 4, stride=2, padding=1, bias=bias))
-    return nn.Sequential(nn.Conv2d(inner, outer, 3, padding=1, bias=bias), reduced(own))
+        return nn.Sequential(Conv2d(inner, outer, 4, stride=2, padding=1, bias=bias))
+    if (own.downsampling, own.pooling_size) == ("average", 2):
+        return ConvAverage(inner, outer, bias)
+    return nn.Sequential(Conv2d(inner, outer, 3, padding=1, bias=bias), reduced(own))
 
 
 def reduced(own: DiscriminatorConfig) -> nn.Module:
