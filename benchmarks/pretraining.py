@@ -10,6 +10,9 @@ import math
 from benchmarks.trials import dataset_paths, interval, parser, run_all, specification
 from ignm.config import load_preset, parse_assignments
 
+MULTIPLES = (8, 4, 2, 1.25, 1)
+"""Of the quality that a fresh run ends with: goals on its way there."""
+
 
 def main():
     arguments = parser(__doc__)
@@ -54,27 +57,39 @@ def kimg_to_reach(runs, quality):
 
 
 def markdown(pairs, given):
+    """How much sooner the pretrained runs are as good as the fresh ones become, on the way there and at their end."""
     metric = pairs[0][0][-1].metric
-    lines = [
-        f"| seed | fresh: {metric} at {given.kimg:g} kimg | pretrained: {metric} at {given.kimg:g} kimg "
-        "| kimg to the fresh one's end | times as fast |",
-        "|---|---|---|---|---|",
-    ]
-    ratios = []
+    end = f"{metric} at {given.kimg:g} kimg"
+    lines = [f"| seed | fresh: {end} | pretrained: {end} |", "|---|---|---|"]
     for seed, (fresh, pretrained) in enumerate(pairs):
-        goal = fresh[-1].quality
-        reached = kimg_to_reach(pretrained, goal)
-        if reached is not None:
-            ratios.append(fresh[-1].kimg / reached)
-        cells = ("not reached", "") if reached is None else (f"{reached:.1f}", f"{ratios[-1]:.2f}")
-        lines.append(f"| {seed} | {goal:.2f} | {pretrained[-1].quality:.2f} | {cells[0]} | {cells[1]} |")
-    if len(ratios) == len(pairs) > 1:
-        mean, half = interval([math.log(ratio) for ratio in ratios])
-        lines.append(
-            f"\n{math.exp(mean):.2f} times as fast (geometric mean of {len(ratios)} seeds; 95% t interval of the log: "
-            f"{math.exp(mean - half):.2f} to {math.exp(mean + half):.2f})"
-        )
-    return "\n".join(lines) + "\n"
+        lines.append(f"| {seed} | {fresh[-1].quality:.2f} | {pretrained[-1].quality:.2f} |")
+    for name, runs in (("fresh", [pair[0] for pair in pairs]), ("pretrained", [pair[1] for pair in pairs])):
+        mean, half = interval([each[-1].quality for each in runs])
+        lines.append(f"\n{name}: {mean:.2f} (95% t interval {mean - half:.2f} to {mean + half:.2f})")
+    mean, half = interval([pretrained[-1].quality - fresh[-1].quality for fresh, pretrained in pairs])
+    lines.append(f"\npretrained minus fresh, by seed: {mean:+.2f} ({mean - half:+.2f} to {mean + half:+.2f})\n")
+    lines += [
+        "| as good as | kimg, fresh | kimg, pretrained | times as fast, geometric mean and 95% t interval of the log |",
+        "|---|---|---|---|",
+    ]
+    return "\n".join([*lines, *(_row(multiple, pairs) for multiple in MULTIPLES)]) + "\n"
+
+
+def _row(multiple, pairs):
+    goals = [multiple * fresh[-1].quality for fresh, _ in pairs]
+    reached = [[kimg_to_reach(runs, goal) for runs in pair] for pair, goal in zip(pairs, goals, strict=True)]
+    columns = [
+        ", ".join("not reached" if kimg is None else f"{kimg:.0f}" for kimg in column)
+        for column in zip(*reached, strict=True)
+    ]
+    name = "the fresh run's end" if multiple == 1 else f"{multiple:g} times the fresh run's end"
+    if any(kimg is None for pair in reached for kimg in pair):
+        return f"| {name} | {columns[0]} | {columns[1]} | below 1 where it is not reached |"
+    mean, half = interval([math.log(fresh / pretrained) for fresh, pretrained in reached])
+    return (
+        f"| {name} | {columns[0]} | {columns[1]} "
+        f"| {math.exp(mean):.2f} ({math.exp(mean - half):.2f} to {math.exp(mean + half):.2f}) |"
+    )
 
 
 if __name__ == "__main__":
