@@ -36,9 +36,10 @@ def leaderboard(study: Study, trials: pd.DataFrame | None = None) -> pd.DataFram
 
     quality is the mean over the row's seeds and sd their sample standard deviation (n-1; NaN for one seed).
     diversity, stability, images_per_second and seconds are means over the same seeds; kimg is the shortest of them.
-    seeds_lost counts the seeds of the same configuration and stage that diverged, ran out of memory or failed. A
-    confirmed configuration with fewer finished seeds than the fullest is ranked after those with all, and one that
-    lost a seed after those that lost none. Unranked rows have a missing rank.
+    defects are those that the last measurement of any of them showed. seeds_lost counts the seeds of the same
+    configuration and stage that diverged, ran out of memory or failed. A confirmed configuration with fewer finished
+    seeds than the fullest is ranked after those with all, and one that lost a seed after those that lost none. Unranked
+    rows have a missing rank.
     """
     trials = summarise_trials(study) if trials is None else trials
     if trials.empty:
@@ -70,6 +71,8 @@ def display_table(study: Study, board: pd.DataFrame) -> pd.DataFrame:
     shown["kimg"] = board["kimg"].map(amount)
     for column, title in _MEASURES.items():
         shown[title] = board[column].map(amount if column == "seconds" else number)
+    if board["defects"].ne("").any():
+        shown["Defects"] = board["defects"].map(lambda names: names or ABSENT)
     names = short_names([axis.path for axis in study.axes])
     for axis in study.axes:
         shown[names[axis.path]] = board[axis.path].map(axis_value)
@@ -158,6 +161,7 @@ def _row(study: Study, group: pd.DataFrame, lost: "pd.Series[int]") -> dict[str,
     row["kimg"] = group["kimg"].min()
     for column in _MEASURES:
         row[column] = group[column].mean()
+    row["defects"] = ", ".join(sorted({name for names in group["defects"] for name in names.split(", ") if name}))
     row["seeds_lost"] = int(lost.get((first["stage"], first["config_id"]), 0))
     return row | {axis.path: first[axis.path] for axis in study.axes}
 
@@ -178,7 +182,7 @@ def _order(row: dict[str, Any], fullest: int) -> tuple[Any, ...]:
 
 def _empty(study: Study) -> pd.DataFrame:
     columns = ["section", "rank", "config_id", "trials", "stage", "status", "seeds", "n", "seeds_lost", "kimg"]
-    columns += ["quality", "sd", "qualities", *_MEASURES, "metric", "reference_id"]
+    columns += ["quality", "sd", "qualities", *_MEASURES, "defects", "metric", "reference_id"]
     return pd.DataFrame(columns=[*columns, *(axis.path for axis in study.axes)])
 
 

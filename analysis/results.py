@@ -13,10 +13,11 @@ import yaml
 
 from ignm.errors import IgnmError
 
-TEXT_COLUMNS = ("trial", "stage", "config_id", "status", "metric", "reference_id")
+TEXT_COLUMNS = ("trial", "stage", "config_id", "status", "metric", "reference_id", "defects")
 WHOLE_COLUMNS = ("number", "seed")
 FLOAT_COLUMNS = (
-    "kimg", "seconds", "quality", "best_quality", "diversity", "stability", "images_per_second",
+    "kimg", "seconds", "quality", "quality_error", "best_quality", "diversity", "stability", "images_per_second",
+    "discriminator_gradient", "logit_gap", "oscillation", "separation", "slope", "signal", "held_out_gap",
 )  # fmt: skip
 KNOWN_COLUMNS = frozenset(TEXT_COLUMNS + WHOLE_COLUMNS + FLOAT_COLUMNS)
 EXPECTED_COLUMNS = ("stage", "config_id", "seed", "status", "kimg", "quality", "metric", "reference_id")
@@ -105,10 +106,10 @@ def finite(value: Any) -> float | None:
 def summarise_trials(study: Study) -> pd.DataFrame:
     """Reduce the measurements to one row per trial, in order of first appearance.
 
-    quality, diversity, stability, metric and reference_id are those of the last measurement with a finite quality,
-    and `measured_kimg` is where it was taken: choosing each trial's best measurement would add a second selection.
-    kimg and seconds are the furthest reached. `yardstick` tells whether the trial was measured with the study's
-    metric against its reference; `comparable` whether its number was also taken at the full length of its stage.
+    quality, diversity, stability, defects, metric and reference_id are those of the last measurement with a finite
+    quality, and `measured_kimg` is where it was taken: choosing each trial's best measurement would add a second
+    selection. kimg and seconds are the furthest reached. `yardstick` tells whether the trial was measured with the
+    study's metric against its reference; `comparable` whether that was also at the full length of its stage.
     """
     rows = study.rows
     order = rows["trial"].drop_duplicates()
@@ -117,6 +118,7 @@ def summarise_trials(study: Study) -> pd.DataFrame:
     measured = ordered[ordered["quality"].notna()].groupby("trial", sort=False).tail(1).set_index("trial")
     for column in ("quality", "diversity", "stability"):
         trials[column] = measured[column].reindex(trials.index)
+    trials["defects"] = measured["defects"].reindex(trials.index).fillna("")
     for column in ("metric", "reference_id"):
         trials[column] = measured[column].reindex(trials.index).fillna(trials[column])
     trials["measured_kimg"] = measured["kimg"].reindex(trials.index)

@@ -26,8 +26,8 @@ _ENVIRONMENT = {
     # Ctrl-C reaches us as KeyboardInterrupt; Tune would swallow it and call the study finished.
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
-    # Threads that wait must not spin: two trials on one machine would starve each other.
-    "OMP_WAIT_POLICY": "PASSIVE",
+    # As in `ignm`, for workers that load torch before it.
+    "GOMP_SPINCOUNT": "10000",
     "KMP_BLOCKTIME": "0",
 }
 

@@ -14,7 +14,7 @@ def collect(folder: StudyFolder) -> pd.DataFrame:
     for trial in folder.all_trials():
         about = _about(trial)
         measured = trial.measurements() or [{"kimg": trial.kimg()}]
-        rows.extend(about | measurement | about["parameters"] for measurement in measured)
+        rows.extend(about | _flat(measurement) | about["parameters"] for measurement in measured)
     columns = ["trial", "stage", "number", "config_id", "seed", "status", "reason", "kimg", "quality"]
     table = pd.DataFrame(rows).drop(columns="parameters", errors="ignore")
     return table.reindex(columns=[*columns, *(c for c in table.columns if c not in columns)])
@@ -31,6 +31,14 @@ def write_results(folder: StudyFolder) -> pd.DataFrame:
     with atomic_file(folder.results) as temporary:
         table.to_parquet(temporary, index=False)
     return table
+
+
+def _flat(measurement: dict[str, Any]) -> dict[str, Any]:
+    """A measurement with each extra metric as a column of its own, and its defects as words."""
+    plain = {name: value for name, value in measurement.items() if name != "metrics"}
+    if "defects" in plain:
+        plain["defects"] = ", ".join(plain["defects"])
+    return plain | measurement.get("metrics", {})
 
 
 def _about(trial: Trial) -> dict[str, Any]:

@@ -55,6 +55,11 @@ class Config(Section):
         return self.learns_classes or self.learns_continuous or self.generator.condition is not None
 
 
+MetricName = Literal[
+    "kd", "kid", "precision", "recall", "density", "coverage", "memorisation", "ms_ssim", "lpips", "swd"
+]
+
+
 class Evaluation(Section):
     """How a trial is measured; the same for all trials that are compared."""
 
@@ -62,6 +67,8 @@ class Evaluation(Section):
     """`auto`: Inception if its weights are on this machine, else the embedded extractor."""
     images: Annotated[int, Field(ge=16, le=200_000)] = 5_000
     """Generated images per measurement."""
+    metrics: tuple[MetricName, ...] = ()
+    """What is measured beside quality and diversity; each gives its columns in the results."""
     split: Literal["train", "test"] = "train"
     """Real images to compare with: those that are trained on, or those that the dataset holds out."""
     reference_images: Annotated[int, Field(ge=16)] | None = None

@@ -10,7 +10,8 @@ from ignm.data.cache import Dataset, data_root
 from ignm.errors import IgnmError
 from ignm.metrics.extractors import build_extractor, choose_extractor
 from ignm.metrics.quality import Score, score
-from ignm.metrics.reference import load_or_compute_reference
+from ignm.metrics.real import Real
+from ignm.metrics.registry import Measures
 from ignm.models.generator import Generator
 from ignm.training.randomness import Stream
 from ignm.training.samples import generate
@@ -32,34 +33,42 @@ class Evaluator:
     ) -> None:
         """Load the reference, or compute it once.
 
-        Raises IgnmError for an unknown or unavailable extractor, and where a dataset without a test set is to be
-        measured on it.
+        Raises IgnmError for an unknown or unavailable extractor or metric, and where a dataset without a test set is
+        to be measured on it.
         """
         self._evaluation = evaluation
         self._extractor = build_extractor(resolve_extractor(evaluation.extractor)).to(device)
-        images, fingerprint = dataset.images, dataset.fingerprint
+        training, held_out = (dataset.images, dataset.fingerprint), _held_out(dataset)
         if evaluation.split == "test":
-            images, fingerprint = _held_out(dataset), f"{fingerprint}, held out"
-        self.reference = load_or_compute_reference(
+            _require_some(dataset)
+        images, fingerprint = held_out if evaluation.split == "test" else training
+        real = Real(
             images,
             fingerprint,
             self._extractor,
             cache or data_root().parent / REFERENCES,
             count=evaluation.reference_images,
+            training=training,
+            held_out=held_out,
             device=device,
         )
+        self.reference = real.reference
+        self._measures = Measures.of(evaluation.metrics, real)
         self.metric = self._extractor.metric
 
     def score(self, generator: Generator) -> Score:
         """Score the images that the generator makes of the evaluation latents; its training is not disturbed."""
         images = generate(generator, self._evaluation.images, self._evaluation.seed, Stream.EVALUATION)
-        return score(images, self.reference, self._extractor)
+        return score(images, self.reference, self._extractor, self._measures)
 
 
-def _held_out(dataset: Dataset) -> np.ndarray:
+def _held_out(dataset: Dataset) -> tuple[np.ndarray, str]:
+    return dataset.test_images, f"{dataset.fingerprint}, held out"
+
+
+def _require_some(dataset: Dataset) -> None:
     if len(dataset.test_images) < 2:
         raise IgnmError(
             f"evaluation.split: {dataset.name} at {dataset.resolution} holds {len(dataset.test_images)} images out to "
             "measure on; use train, or import it again with --test-share"
         )
-    return dataset.test_images

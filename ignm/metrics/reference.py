@@ -2,27 +2,21 @@
 
 import hashlib
 import json
-import logging
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from filelock import FileLock
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save, save_file
 from torch import Tensor
 
 from ignm.errors import IgnmError
-from ignm.files import atomic_file
 from ignm.metrics.extractors import Extractor
 from ignm.metrics.frechet import Moments, covariance_root
+from ignm.metrics.store import load_or_make
 
 FORMAT = 2
 """Raised whenever a reference's content or the rule that scales its features changes: part of its identity."""
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -50,7 +44,6 @@ class Reference:
 
 
 _TENSORS = ("mean", "scale", "root")
-_FACTS = tuple(field.name for field in fields(Reference) if field.name not in _TENSORS)
 
 
 def load_or_compute_reference(
@@ -70,22 +63,43 @@ def load_or_compute_reference(
     start at once; a damaged file is computed anew; a cache that cannot be written costs a warning and the computation
     in each process. Raises IgnmError when there are too few images.
     """
+    used, identity = _described(images, fingerprint, extractor, count)
+    tensors = load_or_make(cache, identity, lambda: _compute(images, used, extractor.to(device), batch))
+    return Reference(identity, extractor.metric, used, *(tensors[name] for name in _TENSORS))
+
+
+def load_or_compute_rows(
+    images: np.ndarray,
+    fingerprint: str,
+    extractor: Extractor,
+    cache: Path,
+    *,
+    count: int | None = None,
+    batch: int = 256,
+    device: torch.device | str = "cpu",
+) -> Tensor:
+    """Features (count, D), float32, of the very images of the reference that is made of the same arguments.
+
+    Kept beside it, and computed only where a metric asks for them; otherwise as `load_or_compute_reference`.
+    """
+    used, identity = _described(images, fingerprint, extractor, count)
+
+    def compute() -> dict[str, Tensor]:
+        own = extractor.to(device)
+        return {"rows": torch.cat([own(part).cpu() for part in _batches(images, used, batch, own.device)])}
+
+    return load_or_make(cache, f"{identity}-rows", compute)["rows"]
+
+
+def _described(images: np.ndarray, fingerprint: str, extractor: Extractor, count: int | None) -> tuple[int, str]:
+    """How many images are used, and the identity of what is made of them."""
     used = len(images) if count is None else count
     if not 2 <= used <= len(images):
         raise IgnmError(
             f"a reference of {used} images was asked for and the dataset has {len(images)}; "
             f"at least 2 and at most {len(images)} are possible"
         )
-    identity = reference_id(fingerprint, images.shape[1:], used, extractor)
-    path = cache / f"{identity}.safetensors"
-    reference = _load(path, identity)
-    if reference is None:
-        with _turn(cache / f"{identity}.lock"):
-            reference = _load(path, identity)
-            if reference is None:
-                reference = _compute(images, used, extractor.to(device), batch, identity)
-                _keep(path, reference)
-    return reference
+    return used, reference_id(fingerprint, images.shape[1:], used, extractor)
 
 
 def reference_id(fingerprint: str, shape: tuple[int, ...], count: int, extractor: Extractor) -> str:
@@ -102,7 +116,7 @@ def reference_id(fingerprint: str, shape: tuple[int, ...], count: int, extractor
     return f"{extractor.metric}-{shape[0]}px-{count}-{digest[:16]}"
 
 
-def _compute(images: np.ndarray, count: int, extractor: Extractor, batch: int, identity: str) -> Reference:
+def _compute(images: np.ndarray, count: int, extractor: Extractor, batch: int) -> dict[str, Tensor]:
     moments = Moments.of((extractor(part) for part in _batches(images, count, batch, extractor.device)), extractor.dim)
     mean, covariance = moments.mean.cpu(), moments.covariance.cpu()
     variance = covariance.diagonal()
@@ -110,7 +124,7 @@ def _compute(images: np.ndarray, count: int, extractor: Extractor, batch: int, i
         raise IgnmError(f"all {count} reference images have the same features; a reference needs images that differ")
     scale = extractor.scale(variance)
     root = covariance_root(covariance / torch.outer(scale, scale))
-    return Reference(identity, extractor.metric, count, mean / scale, scale, root)
+    return {"mean": mean / scale, "scale": scale, "root": root}
 
 
 def _batches(images: np.ndarray, count: int, batch: int, device: torch.device) -> Iterator[Tensor]:
@@ -119,50 +133,3 @@ def _batches(images: np.ndarray, count: int, batch: int, device: torch.device) -
     for start in range(0, count, batch):
         part = torch.from_numpy(images[chosen[start : start + batch]])
         yield part.permute(0, 3, 1, 2).to(device)
-
-
-@contextmanager
-def _turn(lock: Path) -> Iterator[None]:
-    """Let one process at a time in; all of them where no lock can be made."""
-    with ExitStack() as stack:
-        try:
-            lock.parent.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(FileLock(lock))
-        except (OSError, NotImplementedError) as error:
-            _log.warning("%s cannot be locked: %s", lock, error)
-        yield
-
-
-def _keep(path: Path, reference: Reference) -> None:
-    try:
-        _store(path, reference)
-    except (OSError, SafetensorError) as error:
-        _log.warning(
-            "the reference %s cannot be kept in %s, and is computed anew each time: %s", path.stem, path.parent, error
-        )
-
-
-def _store(path: Path, reference: Reference) -> None:
-    tensors = {name: getattr(reference, name).contiguous() for name in _TENSORS}
-    facts = {name: getattr(reference, name) for name in _FACTS}
-    metadata = {"facts": json.dumps(facts), "sha256": _digest(tensors)}
-    with atomic_file(path) as temporary:
-        save_file(tensors, temporary, metadata)
-
-
-def _load(path: Path, identity: str) -> Reference | None:
-    """The stored reference, or None if it is absent or damaged."""
-    try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata()
-            tensors = {name: file.get_tensor(name) for name in _TENSORS}
-        facts = json.loads(metadata["facts"])
-        if metadata["sha256"] != _digest(tensors) or facts["id"] != identity:
-            return None
-        return Reference(**facts, **tensors)
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
-        return None
-
-
-def _digest(tensors: dict[str, Tensor]) -> str:
-    return hashlib.sha256(save(tensors)).hexdigest()

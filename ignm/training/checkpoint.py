@@ -22,8 +22,8 @@ from ignm.files import atomic_directory, read_json, write_json
 from ignm.models.generator import Generator
 from ignm.models.networks import build_generator
 from ignm.models.shape import DataShape
-from ignm.training.measurement import Measurement
-from ignm.training.trainer import Trainer
+from ignm.training.measurement import Measurement, as_measurement
+from ignm.training.trainer import Trainer, check_finite
 
 FORMAT = 3
 KEPT = 2
@@ -44,7 +44,11 @@ class Checkpoint:
 
 
 def save_checkpoint(trainer: Trainer, measurements: list[Measurement], fingerprint: str, trial: Path) -> Path:
-    """Write a checkpoint under `trial` and remove those older than the last two."""
+    """Write a checkpoint under `trial` and remove those older than the last two.
+
+    Raises DivergedError, and writes nothing, where a number in it is not finite.
+    """
+    check_finite(trainer)
     target = trial / f"checkpoint-{trainer.images_seen:010d}"
     with atomic_directory(target) as directory:
         weights = {
@@ -116,7 +120,7 @@ def open_checkpoint(path: Path) -> Checkpoint:
             shape=read_shape(description["shape"]),
             data_fingerprint=description["data_fingerprint"],
             images_seen=description["images_seen"],
-            measurements=[Measurement(**each) for each in description["measurements"]],
+            measurements=[as_measurement(each) for each in description["measurements"]],
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise IgnmError(f"{path}: damaged checkpoint: {error}") from None

@@ -28,6 +28,7 @@ class Stream(IntEnum):
     LEARNT_LATENTS = 11
     LABELS = 12
     POOL = 13
+    DIAGNOSTICS = 14
 
 
 def seed_of(seed: int, stream: Stream, position: int = 0) -> int:

@@ -1,40 +1,100 @@
 """Running statistics of the updates, kept on the device so that no step waits for it."""
 
+from typing import Any, NamedTuple
+
 import torch
 from torch import Tensor
 
+_SUMS = (
+    "judged", "d_loss", "sign", "gap", "spread", "d_norm", "gap_squared", "gap_size", "moved", "moves",
+    "made", "g_loss", "g_norm", "g_norm_squared",
+)  # fmt: skip
+
+
+class Judged(NamedTuple):
+    """What a step was to the discriminator; tensors () on the device."""
+
+    loss: Tensor
+    """Adversarial part only."""
+    sign: Tensor
+    """Mean sign of the logits of real images, centred where the loss gives 0 no meaning."""
+    gap: Tensor
+    """Mean logit of real images minus that of generated ones."""
+    spread: Tensor
+    """Standard deviation of logits within the batch."""
+    gradient: Tensor
+    """Norm of the gradient in the weights."""
+
+
+class Made(NamedTuple):
+    """What a step was to the generator; tensors () on the device."""
+
+    loss: Tensor
+    gradient: Tensor
+    """Norm of the gradient in the weights."""
+
+
+def judged(loss: Tensor, real: Tensor, fake: Tensor, centred: Tensor, gradient: Tensor) -> Judged:
+    """Reduce a step's logits, real, generated and centred real ones (n,), to what is kept of them."""
+    real, fake = real.detach(), fake.detach()
+    spread = ((real.var(correction=0) + fake.var(correction=0)) / 2).sqrt()
+    return Judged(loss.detach(), centred.detach().sign().mean(), real.mean() - fake.mean(), spread, gradient)
+
 
 class RunningStatistics:
-    """Sums since they were last taken: losses, sign of D(real), norm of G's gradient."""
+    """Sums since they were last taken: losses, gradients, what the discriminator's logits do."""
 
     def __init__(self, device: torch.device) -> None:
         self._zero, self._one = torch.zeros((), device=device), torch.ones((), device=device)
-        self._sums = torch.zeros(7, device=device, dtype=torch.float64)
+        self._sums = torch.zeros(len(_SUMS), device=device, dtype=torch.float64)
+        self._gap: Tensor | None = None
 
-    def add(self, judged: tuple[Tensor, Tensor] | None, made: tuple[Tensor, Tensor] | None) -> None:
-        """Add a step: what it was to the discriminator (loss, sign of D(real)) and the generator (loss, norm)."""
-        d_loss, sign = judged or (self._zero, self._zero)
-        g_loss, norm = made or (self._zero, self._zero)
-        counts = [self._one if each else self._zero for each in (judged, made)]
-        self._sums += torch.stack([counts[0], d_loss, sign, counts[1], g_loss, norm, norm.square()]).double()
+    def add(self, judged: Judged | None, made: Made | None) -> None:
+        """Add a step: what it was to the discriminator, to the generator, or to both."""
+        zero, one = self._zero, self._one
+        row = [zero] * 10
+        if judged is not None:
+            move = (zero, zero) if self._gap is None else (one, (judged.gap - self._gap).square())
+            row = [one, *judged, judged.gap.square(), judged.gap.abs(), *move]
+            self._gap = judged.gap
+        row += [zero] * 4 if made is None else [one, *made, made.gradient.square()]
+        self._sums += torch.stack(row).double()
 
     @property
     def finite(self) -> bool:
         """Whether every number so far is finite; asking waits for the device."""
         return bool(torch.isfinite(self._sums).all())
 
-    def take(self) -> dict[str, float]:
-        """Return the means since the last call by the names that a Measurement has, and begin anew."""
-        judged, d_loss, sign, made, g_loss, norm, norm_squared = self._sums.tolist()
+    def take(self) -> dict[str, Any]:
+        """Return the means since the last call by the names that a Measurement has, and begin anew.
+
+        What is known of no step, because two-step training trained one network alone, is 0, or None for what came to
+        be measured later.
+        """
+        sums = dict(zip(_SUMS, self._sums.tolist(), strict=True))
         self._sums.zero_()
-        # Two-step training has steps of one network alone.
-        judged, made = max(judged, 1.0), max(made, 1.0)
-        mean = norm / made
-        variance = max(norm_squared / made - mean**2, 0.0)
+        self._gap = None
+        judged, made = max(sums["judged"], 1.0), max(sums["made"], 1.0)
+        g_norm = sums["g_norm"] / made
+        deviation = max(sums["g_norm_squared"] / made - g_norm**2, 0.0) ** 0.5
+        known = sums["judged"] > 0
         return {
-            "discriminator_loss": d_loss / judged,
-            "generator_loss": g_loss / made,
-            "real_sign": sign / judged,
-            "generator_gradient": mean,
-            "stability": variance**0.5 / mean if mean > 0 else 0.0,
+            "discriminator_loss": sums["d_loss"] / judged,
+            "generator_loss": sums["g_loss"] / made,
+            "real_sign": sums["sign"] / judged,
+            "generator_gradient": g_norm,
+            "stability": deviation / g_norm if g_norm > 0 else 0.0,
+            "discriminator_gradient": sums["d_norm"] / judged if known else None,
+            "logit_gap": sums["gap"] / judged if known else None,
+            "oscillation": _oscillation(sums) if known else None,
         }
+
+
+def _oscillation(sums: dict[str, float]) -> float:
+    """Deviation of the gap's slow part over the size of the logits."""
+    judged = sums["judged"]
+    variance = max(sums["gap_squared"] / judged - (sums["gap"] / judged) ** 2, 0.0)
+    # Half the mean squared move from step to step is the variance of what is noise alone (von Neumann et al. 1941).
+    slow = max(variance - sums["moves"] / max(sums["moved"], 1.0) / 2, 0.0)
+    size = (sums["gap_size"] + sums["spread"]) / judged
+    return slow**0.5 / size if size > 0 else 0.0

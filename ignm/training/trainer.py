@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ignm.augmentation.adaptive import AdaptiveStrength
 from ignm.augmentation.draws import Strength
 from ignm.config import Config
+from ignm.diagnostics.finite import first_not_finite
 from ignm.errors import IgnmError
 from ignm.initialisation.groups import freeze
 from ignm.initialisation.reconstruction import LatentTable, laplacian_pyramid_l1
@@ -28,7 +29,7 @@ from ignm.training.batches import Batches
 from ignm.training.device import autocast, resolve_precision
 from ignm.training.optimisers import build_optimisers, is_lazy
 from ignm.training.randomness import Stream, generator_of, seed_of
-from ignm.training.running import RunningStatistics
+from ignm.training.running import Judged, Made, RunningStatistics, judged
 from ignm.training.schedule import rate
 from ignm.training.training_set import TrainingSet
 
@@ -49,7 +50,7 @@ class Phase(Enum):
 
 
 class DivergedError(Exception):
-    """The losses or the gradients are no longer finite."""
+    """The training is lost: something in it is no longer finite, or all generated images are alike."""
 
 
 class Trainer:
@@ -109,6 +110,12 @@ class Trainer:
         return Phase.JOINT
 
     @property
+    def generator_updates(self) -> int:
+        """Steps of the generator against the discriminator so far; those of its reconstruction do not count."""
+        alone = (self.config.init.reconstruction + self.config.init.discriminator) * 1000
+        return int(max(0.0, self.images_seen - alone) // (self.config.optim.batch * self.config.optim.n_critic))
+
+    @property
     def augment_strength(self) -> Strength:
         """Strength of augmentation in the next step; a tensor () on the device where it adapts, 0 without a policy."""
         if self._adaptive is not None:
@@ -136,21 +143,22 @@ class Trainer:
         return copied
 
     def advance(self, kimg: float, on_progress: Callable[[float], None] = lambda kimg: None) -> None:
-        """Train until `kimg`; raise DivergedError when losses or gradients are no longer finite."""
+        """Train until `kimg`; raise DivergedError when losses, gradients or weights are no longer finite."""
         self.generator.train()
         self.discriminator.train()
         started = time.perf_counter()
         while self.images_seen < kimg * 1000:
             self._step()
             if self.steps % STEPS_BETWEEN_CHECKS == 0:
-                self._check_finite()
+                self._check_losses()
             if self.steps % STEPS_BETWEEN_PROGRESS == 0:
                 on_progress(self.kimg)
-        self._check_finite()
+        self._check_losses()
+        check_finite(self)
         self.seconds += time.perf_counter() - started
 
-    def take_statistics(self) -> dict[str, float]:
-        """Return the means since the last call and begin anew: losses, sign of D(real), G's gradient norm.
+    def take_statistics(self) -> dict[str, Any]:
+        """Return the means since the last call and begin anew, by the names that a Measurement has.
 
         With them is what stands now: the strength of augmentation.
         """
@@ -189,20 +197,21 @@ class Trainer:
 
     def _step(self) -> None:
         phase, before = self.phase, self.images_seen
-        judged = made = None
+        of_judging: Judged | None = None
+        of_making: Made | None = None
         if phase is Phase.RECONSTRUCTION:
-            made = self._reconstruction_step()
+            of_making = self._reconstruction_step()
         else:
             for _ in range(self.config.optim.n_critic):
-                judged = self._discriminator_step()
+                of_judging = self._discriminator_step()
             if phase is Phase.JOINT:
-                made = self._generator_step()
+                of_making = self._generator_step()
         keep = ema.decay(self.config.ema, self.images_seen - before, before)
         ema.update(self.average, self.generator, keep)
         self.steps += 1
-        self._statistics.add(judged, made)
+        self._statistics.add(of_judging, of_making)
 
-    def _discriminator_step(self) -> tuple[Tensor, Tensor]:
+    def _discriminator_step(self) -> Judged:
         loss_config, at = self.config.loss, self.images_seen
         batch = self.batches.real(at)
         real = self._shown(batch.images, Stream.DISCRIMINATOR_AUGMENT, at, 0)
@@ -227,13 +236,14 @@ class Trainer:
                     changed = self._augmented(images, Stream.DISCRIMINATOR_AUGMENT, at, side)
                     augmented_says = self.discriminator(changed, labels)
                     total = total + objectives.same_of_augmented(self.config.augment, says, augmented_says)
-        self._penalise_and_update(total, real, fake, labels)
+        gradient = self._penalise_and_update(total, real, fake, labels)
         if loss_config.lecam > 0:
             self._logit_means = _moved(self._logit_means, real_says.logits, fake_says.logits)
+        centred = self._adversarial.centred(real_says.logits, fake_says.logits)
         if self._adaptive is not None:
-            self._adaptive.observe(self._adversarial.centred(real_says.logits, fake_says.logits))
+            self._adaptive.observe(centred)
         self.images_seen += self.config.optim.batch
-        return loss.detach(), real_says.logits.detach().sign().mean()
+        return judged(loss, real_says.logits, fake_says.logits, centred, gradient)
 
     def _augmented(self, images: Tensor, stream: Stream, at: int, side: int) -> Tensor:
         return self.batches.augmented(images, self.augment_strength, stream, at, side)
@@ -242,25 +252,33 @@ class Trainer:
         """What the adversarial loss judges: augmented images, or with consistency regularisation images as they are."""
         return images if self.config.augment.consistency > 0 else self._augmented(images, stream, at, side)
 
-    def _penalise_and_update(self, loss: Tensor, real: Tensor, fake: Tensor, labels: Tensor) -> None:
-        """Update the discriminator by its loss and, when it is due, by the penalty: if lazy, in a step of its own."""
+    def _penalise_and_update(self, loss: Tensor, real: Tensor, fake: Tensor, labels: Tensor) -> Tensor:
+        """Update the discriminator by its loss and, when it is due, by the penalty: if lazy, in a step of its own.
+
+        Returns the norm of the gradient of the loss, with the penalty where it is no step of its own.
+        """
         config, due = self.config.loss, False
         if config.penalty in PENALTIES:
             due = (self.images_seen // self.config.optim.batch) % config.interval == 0
         if self._lazy or not due:
-            self._update("discriminator", loss)
-        if due and config.penalty is not None:
-            random = self.batches.random(Stream.PENALTY, self.images_seen)
-            with autocast(self.precision, self.device):
-                penalty = PENALTIES[config.penalty](
-                    lambda images: self.discriminator(images, labels).logits, real, fake, random
-                )
-            weighted = config.gamma * config.interval * penalty
-            self._update("discriminator", weighted if self._lazy else loss + weighted)
+            gradient = self._update("discriminator", loss)
+            if due:
+                self._update("discriminator", self._penalty(real, fake, labels))
+        else:
+            gradient = self._update("discriminator", loss + self._penalty(real, fake, labels))
         if config.penalty == "clipping":
             clip_weights(self._learning, config.clip)
+        return gradient
 
-    def _generator_step(self) -> tuple[Tensor, Tensor]:
+    def _penalty(self, real: Tensor, fake: Tensor, labels: Tensor) -> Tensor:
+        config, random = self.config.loss, self.batches.random(Stream.PENALTY, self.images_seen)
+        with autocast(self.precision, self.device):
+            penalty = PENALTIES[str(config.penalty)](
+                lambda images: self.discriminator(images, labels).logits, real, fake, random
+            )
+        return config.gamma * config.interval * penalty
+
+    def _generator_step(self) -> Made:
         # The positions of the discriminator's last batch; streams keep apart what is drawn there.
         at = self.images_seen - self.config.optim.batch
         self._let_discriminator_learn(False)
@@ -278,11 +296,11 @@ class Trainer:
             total = loss
             if self.generator.conditional:
                 total = total + objectives.supervision(self.config.loss, fake_says, wanted)
-        self._update("generator", total)
+        gradient = self._update("generator", total)
         self._let_discriminator_learn(True)
-        return loss.detach(), self._generator_gradient()
+        return Made(loss.detach(), gradient)
 
-    def _reconstruction_step(self) -> tuple[Tensor, Tensor]:
+    def _reconstruction_step(self) -> Made:
         """Move the generator and the latents of a batch's images towards making these images."""
         if self._latents is None:
             raise ValueError("the config has no reconstruction step")
@@ -292,14 +310,14 @@ class Trainer:
         with autocast(self.precision, self.device):
             made = self.generator(latents, batch.labels.vectors)
         loss = laplacian_pyramid_l1(made.float(), batch.images)
-        self._update("reconstruction", loss)
+        gradient = self._update("reconstruction", loss)
         if latents.grad is not None:
             self._latents.move(batch.indices, latents.grad * len(latents), LATENT_LR)
         self.images_seen += self.config.optim.batch
-        return loss.detach(), self._generator_gradient()
+        return Made(loss.detach(), gradient)
 
-    def _update(self, name: str, loss: Tensor) -> None:
-        """One step of an optimiser, at the learning rate that the schedule has now."""
+    def _update(self, name: str, loss: Tensor) -> Tensor:
+        """One step of an optimiser, at the learning rate that the schedule has now; returns the gradient's norm."""
         optimiser = self.optimisers[name]
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -307,17 +325,24 @@ class Trainer:
         for group in optimiser.param_groups:
             group["lr"] = group["base_lr"] * factor
         optimiser.step()
-
-    def _generator_gradient(self) -> Tensor:
-        return nn.utils.get_total_norm(p.grad for p in self.generator.parameters() if p.grad is not None)
+        parameters = (parameter for group in optimiser.param_groups for parameter in group["params"])
+        return nn.utils.get_total_norm([each.grad for each in parameters if each.grad is not None])
 
     def _let_discriminator_learn(self, learns: bool) -> None:
         for parameter in self._learning:
             parameter.requires_grad_(learns)
 
-    def _check_finite(self) -> None:
+    def _check_losses(self) -> None:
         if not self._statistics.finite:
             raise DivergedError(f"losses or gradients are not finite after {self.kimg:g} kimg")
+
+
+def check_finite(trainer: Trainer) -> None:
+    """Raise DivergedError unless everything that the next step depends on is finite, the average included."""
+    weights = {name: network.state_dict() for name, network in trainer.networks().items()}
+    name = first_not_finite({**weights, "state": trainer.state()})
+    if name is not None:
+        raise DivergedError(f"{name} is not finite after {trainer.kimg:g} kimg")
 
 
 def _moved(means: tuple[Tensor, Tensor] | None, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:

@@ -4,10 +4,11 @@ A trial's directory holds `trial.json` (the specification), `checkpoint-*`, `mea
 `progress.json` (where training stands, for whoever watches).
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -16,6 +17,8 @@ from filelock import FileLock, Timeout
 from ignm.config import Config, TrialSpec, validated
 from ignm.data.cache import Dataset
 from ignm.data.targets import targets_of
+from ignm.diagnostics.defects import defects_of, total_collapse
+from ignm.diagnostics.judging import Probe
 from ignm.errors import IgnmError
 from ignm.files import read_json, sweep, write_json
 from ignm.initialisation.transfer import Copied, load_initial
@@ -23,6 +26,7 @@ from ignm.metrics.evaluator import Evaluator
 from ignm.synthetic.pool import fingerprint_of
 from ignm.training.checkpoint import latest_checkpoint, restore, save_checkpoint
 from ignm.training.measurement import Measurement, write_measurements
+from ignm.training.memory import keep_freed_memory
 from ignm.training.preparation import open_training_set
 from ignm.training.samples import save_samples
 from ignm.training.trainer import DivergedError, Trainer
@@ -101,6 +105,8 @@ def run_trial(
     one device with one number of threads. Raises DivergedError when the training is no longer finite, IgnmError when
     the directory belongs to another trial, to other images, or to a process that has not let go after LOCK_SECONDS.
     """
+    if device.type == "cpu":
+        keep_freed_memory()
     begun = any(directory.glob("checkpoint-*"))
     (check_config if begun else check_new)(spec.config, dataset)
     with _locked(directory):
@@ -155,6 +161,7 @@ def _train(
     write_json(directory / "trial.json", spec.model_dump(mode="json"))
     write_measurements(directory / "measurements.jsonl", measurements)
     yield from measurements
+    probe = Probe(trainer, shown, dataset)
     progress = ProgressFile(directory / "progress.json")
 
     def note(kimg: float) -> None:
@@ -165,7 +172,7 @@ def _train(
     # By points, not by images seen: a batch larger than the way to the next points must still end at the last one.
     for target in (point for point in spec.measure_at if point > done):
         trainer.advance(target, note)
-        measurement = _measure(trainer, evaluator, target)
+        measurement = _measure(trainer, evaluator, probe, target)
         measurements.append(measurement)
         save_samples(trainer.average, directory / "samples.png")
         save_checkpoint(trainer, measurements, shown.fingerprint, directory)
@@ -173,20 +180,31 @@ def _train(
         yield measurement
 
 
-def _measure(trainer: Trainer, evaluator: Evaluator, point: float) -> Measurement:
+def _measure(trainer: Trainer, evaluator: Evaluator, probe: Probe, point: float) -> Measurement:
     statistics = trainer.take_statistics()
     score = evaluator.score(trainer.average)
     if not score.quality < float("inf"):
         raise DivergedError(f"the {score.metric} is not finite after {trainer.kimg:g} kimg")
-    return Measurement(
+    judging = probe.ask()
+    if not judging.finite:
+        raise DivergedError(f"what the discriminator says of images is not finite after {trainer.kimg:g} kimg")
+    measurement = Measurement(
         point=point,
         kimg=trainer.kimg,
         seconds=trainer.seconds,
         quality=score.quality,
+        quality_error=score.quality_error if math.isfinite(score.quality_error) else None,
+        metrics=score.columns,
         diversity=score.diversity,
         images_per_second=trainer.images_seen / trainer.seconds,
         precision=trainer.precision,
         metric=score.metric,
         reference_id=score.reference_id,
+        generator_updates=trainer.generator_updates,
         **statistics,
+        **asdict(judging),
     )
+    lost = total_collapse(measurement, trainer.config.ema)
+    if lost is not None:
+        raise DivergedError(lost)
+    return replace(measurement, defects=defects_of(measurement))

@@ -39,27 +39,34 @@ def evaluate(
     extractor: str = typer.Option(None, help="Whose features are compared.", show_default="as it was measured before"),
     seed: int = typer.Option(None, help="Of the latents.", show_default="as it was measured before"),
     split: str = typer.Option(None, help="Real images: train or test.", show_default="as it was measured before"),
+    metrics: str = typer.Option(None, help="More metrics, as kd,precision,recall.", show_default="as before"),
 ) -> None:
     """Measure a checkpoint against a dataset; without options, just as its study or training did."""
     from ignm.config import Evaluation, validated
     from ignm.metrics.evaluator import Evaluator
     from ignm.training.device import default_device
+    from search.cli.training import metric_names
     from search.loading import load_dataset
 
     generator, config = _generator(checkpoint)
     name, resolution = _dataset_of(config, data)
-    given = {"images": images, "extractor": extractor, "seed": seed, "split": split}
+    names = None if metrics is None else metric_names(metrics)
+    given = {"images": images, "extractor": extractor, "seed": seed, "split": split, "metrics": names}
     asked = {**_evaluation(checkpoint), **{key: value for key, value in given.items() if value is not None}}
     evaluation = validated(Evaluation, asked, "evaluate")
     dataset = load_dataset(console, name, resolution)
     with console.status("measuring"):
         score = Evaluator(evaluation, dataset, default_device()).score(generator)
     console.print(
-        f"{score.metric} {score.quality:.4f}, diversity {score.diversity:.4f} "
+        f"{score.metric} {_with_error(score.quality, score.quality_error)}, diversity {score.diversity:.4f} "
         f"({score.count} images, reference {score.reference_id})",
         highlight=False,
         soft_wrap=True,
     )
+    for column, each in score.metrics.items():
+        console.print(f"{column} {_with_error(each.value, each.error)}", highlight=False, soft_wrap=True)
+    for defect in _defects(checkpoint):
+        console.print(f"defect in training at that point: {defect}", highlight=False, soft_wrap=True)
 
 
 def leak(
@@ -89,6 +96,24 @@ def leak(
         known = not math.isnan(each.share)
         table.add_row(name, *((f"{each.share:.2f}", f"{each.error:.2f}") if known else ("not to be told", "")))
     console.print(table)
+
+
+def _defects(path: Path) -> tuple[str, ...]:
+    """What the last measurement of a trial's checkpoint showed; nothing where there is none, as in a study's best/."""
+    from ignm.training.checkpoint import open_checkpoint
+
+    if (path / "generator.safetensors").exists():
+        return ()
+    measurements = open_checkpoint(path).measurements
+    return measurements[-1].defects if measurements else ()
+
+
+def _with_error(value: float, error: float) -> str:
+    """A value and its standard error, with digits that the error leaves meaning to."""
+    if not math.isfinite(error):
+        return f"{value:.4f}"
+    digits = 4 if error <= 0 else max(4, 1 - math.floor(math.log10(error)))
+    return f"{value:.{digits}f} ± {error:.{digits}f}"
 
 
 def _dataset_of(config: Any, data: str | None) -> tuple[str, int]:

@@ -16,6 +16,11 @@ def register(app: typer.Typer) -> None:
     app.command()(train)
 
 
+def metric_names(listed: str) -> list[str]:
+    """Names of a list that is separated by commas."""
+    return [name.strip() for name in listed.split(",") if name.strip()]
+
+
 def train(
     preset: str = typer.Option(None, help="A preset's name."),
     config: Path = typer.Option(None, help="A config's YAML file."),
@@ -27,6 +32,7 @@ def train(
     seed: int = typer.Option(0, min=0, help="Of weights, data order and latents."),
     images: int = typer.Option(5_000, min=16, help="Generated images in each measurement."),
     split: str = typer.Option("train", help="The real images to compare with: train, or test where some are held out."),
+    metrics: str = typer.Option("", help="What else to measure, as kd,precision,recall; docs/metrics.md lists them."),
     out: Path = typer.Option(..., help="Where checkpoints, measurements and samples go; run again to continue there."),
 ) -> None:
     """Train one configuration, measure it, keep its checkpoints."""
@@ -45,7 +51,7 @@ def train(
     if data is not None:
         chosen = override(chosen, dataset_changes(data, chosen.data.resolution, "data.resolution" in changes))
     points = (*(kimg * part / POINTS for part in range(1, POINTS)), kimg)
-    evaluation = {"images": images, "split": split}
+    evaluation = {"images": images, "split": split, "metrics": metric_names(metrics)}
     asked = {"config": chosen, "seed": seed, "kimg": kimg, "measure_at": points, "evaluation": evaluation}
     spec = validated(TrialSpec, asked, "train")
     device = default_device()
@@ -63,14 +69,20 @@ def train(
                 bar.update(task, completed=each.kimg)
                 bar.console.print(
                     f"{each.kimg:8.1f} kimg  {each.metric} {each.quality:.3f}  diversity {each.diversity:.3f}  "
-                    f"{each.images_per_second:.0f} images/s",
+                    f"{each.images_per_second:.0f} images/s{_shown(each.defects)}",
                     highlight=False,
+                    soft_wrap=True,
                 )
         except DivergedError as error:
-            raise IgnmError(f"the training diverged: {error}; try a lower learning rate") from None
+            kept = "; the last good checkpoint is kept" if any(out.glob("checkpoint-*")) else ""
+            raise IgnmError(f"{out}: the training diverged: {error}{kept}; try a lower learning rate") from None
         except KeyboardInterrupt:
             raise stopped() from None
     console.print(f"samples: {out / 'samples.png'}", highlight=False, soft_wrap=True)
+
+
+def _shown(defects: tuple[str, ...]) -> str:
+    return f"  defects: {', '.join(defects)}" if defects else ""
 
 
 def _tell_copied(console: Console, out: Path) -> None:

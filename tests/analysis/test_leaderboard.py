@@ -44,6 +44,21 @@ def test_the_last_measurement_counts_not_the_luckiest(maker):
     assert board["quality"].tolist() == [8.0, 9.0]
 
 
+def test_defects_of_any_seed_at_its_last_measurement_are_named(maker):
+    maker.trial("c0", "aaa", [30, 12.0], stage="confirm", seed=1, defects="oscillation, mode-collapse")
+    maker.trial("c1", "aaa", [30, 13.0], stage="confirm", seed=2, defects="oscillation")
+    maker.trial("c2", "bbb", [30, 14.0], stage="confirm", seed=1, defects="")
+    study, board = board_of(maker)
+    assert board["defects"].tolist() == ["mode-collapse, oscillation", ""]
+    assert "mode-collapse" in to_markdown(display_table(study, board))
+
+
+def test_a_study_without_defects_shows_no_column_of_them(maker):
+    maker.trial("s0", "aaa", [20.0])
+    study, board = board_of(maker)
+    assert "Defects" not in display_table(study, board).columns
+
+
 def test_another_reference_or_metric_is_never_ranked_with_the_rest(maker):
     maker.trial("s0", "aaa", [20.0])
     maker.trial("s1", "bbb", [1.0], reference_id="other-faces")

@@ -61,7 +61,7 @@ def _with_checkpoint(run, dataset, quality):
 
     trainer = Trainer(run.spec().config, TrainingSet.of(dataset.images), run.spec().seed, torch.device("cpu"))
     numbers = {field.name: 1.0 for field in fields(Measurement)}
-    words = {"precision": "fp32", "metric": "fd", "reference_id": "ref"}
+    words = {"precision": "fp32", "metric": "fd", "reference_id": "ref", "metrics": {}, "defects": ()}
     measured = [Measurement(**{**numbers, **words, "quality": quality})]
     save_checkpoint(trainer, measured, dataset.fingerprint, run.path)
     write_measurements(run.path / "measurements.jsonl", measured)

@@ -5,7 +5,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import linalg
 
-from ignm.metrics.frechet import Moments, covariance_root, frechet_distance, frechet_distance_of_rows
+from ignm.metrics.estimate import jackknife_error
+from ignm.metrics.frechet import (
+    Moments,
+    covariance_root,
+    frechet_distance,
+    frechet_distance_of_rows,
+    frechet_estimate,
+)
 
 
 def samples(count, dim, seed=0):
@@ -115,3 +122,67 @@ def test_moments_of_float32_features_are_summed_in_float64():
 def test_moments_of_one_row_have_no_covariance():
     with pytest.raises(ValueError, match="at least 2 rows"):
         _ = Moments.of([samples(1, 3)], 3).covariance
+
+
+@pytest.mark.parametrize(("count", "dim"), [(150, 6), (40, 40), (25, 30)])
+def test_the_estimate_is_the_distance_whatever_the_route(count, dim):
+    one, other = samples(count, dim, seed=4), samples(300, dim, seed=5)
+    root = covariance_root(covariance_of(other))
+    found = frechet_estimate(one, other.mean(0), root)
+    # As above: null eigenvalues of the n by n form.
+    assert found.value == pytest.approx(frechet_distance_of_rows(one, other.mean(0), root), rel=1e-6)
+    assert found.value == pytest.approx(
+        scipy_distance(one.mean(0), covariance_of(one), other.mean(0), covariance_of(other)), rel=1e-4
+    )
+
+
+@pytest.mark.parametrize(("count", "dim", "most"), [(300, 5, 1.1), (120, 20, 1.1), (60, 60, 1.1), (20, 40, 1.3)])
+def test_the_standard_error_is_that_of_leaving_each_row_out(count, dim, most):
+    """With fewer rows than features a row takes a direction along, and the linear error is on the careful side."""
+    one, other = samples(count, dim, seed=6), samples(400, dim, seed=7)
+    root, mean = covariance_root(covariance_of(other)), other.mean(0)
+    without = [frechet_estimate(torch.cat([one[:i], one[i + 1 :]]), mean, root).value for i in range(count)]
+    expected = jackknife_error(torch.tensor(without))
+    assert 0.9 < frechet_estimate(one, mean, root).error / expected < most
+
+
+def test_the_standard_error_is_the_spread_over_fresh_rows_and_near_the_bootstraps():
+    other = samples(400, 5, seed=1)
+    root, mean = covariance_root(covariance_of(other)), other.mean(0)
+    generator = torch.Generator().manual_seed(2)
+
+    def draw():
+        return torch.randn(300, 5, generator=generator, dtype=torch.float64) * 1.5 + 0.5
+
+    found = [frechet_estimate(draw(), mean, root) for _ in range(300)]
+    spread = torch.tensor([each.value for each in found]).std()
+    typical = torch.tensor([each.error for each in found]).mean()
+    # A standard deviation of 300 values is known to 4 %.
+    assert typical == pytest.approx(float(spread), rel=0.12)
+
+    rows = draw()
+    again = [
+        frechet_estimate(rows[torch.randint(300, (300,), generator=generator)], mean, root).value for _ in range(300)
+    ]
+    assert frechet_estimate(rows, mean, root).error == pytest.approx(float(torch.tensor(again).std()), rel=0.15)
+
+
+def test_the_error_over_some_of_many_rows_is_the_error_over_all(monkeypatch):
+    rows, other = samples(4000, 6, seed=3), samples(400, 6, seed=4)
+    root = covariance_root(covariance_of(other))
+    whole = frechet_estimate(rows, other.mean(0), root)
+    monkeypatch.setattr("ignm.metrics.frechet.INFLUENCE_ROWS", 1000)
+    part = frechet_estimate(rows, other.mean(0), root)
+    assert part.value == pytest.approx(whole.value, rel=1e-12)
+    assert part.error == pytest.approx(whole.error, rel=0.1)
+    assert part.error != whole.error
+
+
+def test_rows_without_variation_have_a_distance_and_no_error():
+    other = samples(100, 5)
+    root = covariance_root(covariance_of(other))
+    for count in (3, 50):
+        found = frechet_estimate(torch.ones(count, 5, dtype=torch.float64), other.mean(0), root)
+        shift = 1 - other.mean(0)
+        assert found.value == pytest.approx(float(shift @ shift + root.square().sum()))
+        assert found.error == 0

@@ -13,7 +13,7 @@ import torch
 from support.extractors import Means, faces
 
 from ignm.errors import IgnmError
-from ignm.metrics.reference import load_or_compute_reference, reference_id
+from ignm.metrics.reference import load_or_compute_reference, load_or_compute_rows, reference_id
 
 
 class StandardisedMeans(Means):
@@ -83,6 +83,21 @@ def test_a_subset_is_drawn_from_the_whole_dataset_and_always_the_same(tmp_path):
     assert ((part.mean - whole.mean).abs() < 5 * (whole.root.square().sum(1) / 200).sqrt()).all()
 
 
+def test_rows_are_those_of_the_references_own_images_and_computed_once(tmp_path):
+    real = faces(300, 1)
+    reference = load_or_compute_reference(real, "a", Means(), tmp_path, count=100)
+    rows = load_or_compute_rows(real, "a", Means(), tmp_path, count=100)
+    assert rows.dtype == torch.float32
+    torch.testing.assert_close(rows.double().mean(0), reference.mean)
+    torch.testing.assert_close(torch.cov(rows.double().T), reference.root @ reference.root.T)
+    calls = Means.calls
+    assert torch.equal(load_or_compute_rows(real, "a", Means(), tmp_path, count=100), rows)
+    assert Means.calls == calls
+    path = tmp_path / f"{reference.id}-rows.safetensors"
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    assert torch.equal(load_or_compute_rows(real, "a", Means(), tmp_path, count=100), rows)
+
+
 @pytest.mark.parametrize("count", [0, 1, 101])
 def test_an_impossible_count_is_refused(tmp_path, count):
     with pytest.raises(IgnmError, match="at most 100"):
@@ -118,7 +133,7 @@ def test_many_processes_that_start_at_once_agree_on_one_reference(tmp_path):
 
 
 def check_it_is_computed_with_a_warning(cache, caplog):
-    with caplog.at_level(logging.WARNING, "ignm.metrics.reference"):
+    with caplog.at_level(logging.WARNING, "ignm.metrics.store"):
         found = load_or_compute_reference(faces(100, 1), "a", Means(), cache)
     assert any("cannot be kept" in message for message in caplog.messages)
     return found

@@ -150,12 +150,17 @@ class Nothing:
     """Scores every generator alike."""
 
     def score(self, generator):
-        return SimpleNamespace(quality=1.0, diversity=1.0, metric="none", reference_id="none", count=1)
+        return SimpleNamespace(
+            quality=1.0, quality_error=0.1, diversity=1.0, metric="none", reference_id="none", count=1, columns={}
+        )
 
 
 @pytest.fixture
 def dataset(tiny_images):
-    return SimpleNamespace(name="tiny", resolution=16, channels=3, fingerprint="f1", images=tiny_images, path=Path())
+    return SimpleNamespace(
+        name="tiny", resolution=16, channels=3, fingerprint="f1", path=Path(),
+        images=tiny_images, test_images=tiny_images[:0],
+    )  # fmt: skip
 
 
 def run(config, dataset, directory):

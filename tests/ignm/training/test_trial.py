@@ -41,7 +41,9 @@ class WeightSum:
 
     def score(self, generator):
         quality = self.value or sum(p.double().abs().sum().item() for p in generator.parameters())
-        return SimpleNamespace(quality=quality, diversity=1.0, metric="sum", reference_id="none", count=1)
+        return SimpleNamespace(
+            quality=quality, quality_error=0.5, diversity=1.0, metric="sum", reference_id="none", count=1, columns={}
+        )
 
 
 @pytest.fixture
@@ -49,7 +51,7 @@ def dataset(tiny_images, tmp_path):
     class Images(SimpleNamespace):
         name, resolution, channels, fingerprint, path = "tiny", 16, 3, "f1", tmp_path / "data" / "tiny" / "16"
 
-    return Images(images=tiny_images)
+    return Images(images=tiny_images, test_images=tiny_images[:0])
 
 
 def spec(config, points=POINTS, seed=0):

@@ -1,0 +1,1 @@
+"""What goes wrong in adversarial training, made measurable: defects by name, divergence, convergence."""
