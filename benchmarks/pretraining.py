@@ -2,13 +2,14 @@
 
 For each seed a source model is trained on another dataset; then the config is trained on the dataset in question from
 fresh weights, and again from the source model. The saving is kimg of the fresh run over kimg at which the pretrained
-one first reaches the fresh one's final quality, read off between measurements on a straight line of log quality.
+one first is as good as the fresh one becomes, on its way there and at its end.
 """
 
 import math
 
 from benchmarks.trials import dataset_paths, interval, parser, run_all, specification
 from ignm.config import load_preset, parse_assignments
+from ignm.diagnostics.convergence import kimg_to_quality
 
 MULTIPLES = (8, 4, 2, 1.25, 1)
 """Of the quality that a fresh run ends with: goals on its way there."""
@@ -43,17 +44,10 @@ def main():
     print(table)
 
 
-def kimg_to_reach(runs, quality):
-    """kimg at which a run first is as good as `quality`; None if it never is."""
-    before = None
-    for each in runs:
-        if each.quality <= quality:
-            if before is None:
-                return each.kimg
-            share = math.log(before.quality / quality) / math.log(before.quality / each.quality)
-            return before.kimg + share * (each.kimg - before.kimg)
-        before = each
-    return None
+def kimg_to_reach(runs, goal):
+    """kimg at which a run first is as good as `goal`; None if it never is."""
+    reached = kimg_to_quality([each.kimg for each in runs], [each.quality for each in runs], goal)
+    return None if reached.censored else reached.kimg
 
 
 def markdown(pairs, given):
