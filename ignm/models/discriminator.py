@@ -109,6 +109,12 @@ class Discriminator(nn.Module):
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Judgement:
         """(N, channels, R, R) and (N, labels) -> a Judgement."""
+        last, features = self.trunk(images)
+        judgement: Judgement = self.head(last, labels, features)
+        return judgement
+
+    def trunk(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        """(N, channels, R, R) -> the last map, and the one that attention as supervision reads."""
         features: Tensor | None = None
         x = self._attended(self.stem(images))
         for layer in (None, *self.blocks.values()):
@@ -117,8 +123,7 @@ class Discriminator(nn.Module):
                 features = x
         for block in self.extra:
             x = block(x)
-        judgement: Judgement = self.head(x, labels, features)
-        return judgement
+        return x, features
 
     def ordered(self) -> list[nn.Module]:
         """The layers from image to logit."""

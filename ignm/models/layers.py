@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from contextvars import ContextVar
 
 import torch
 from torch import Tensor, nn
@@ -30,6 +31,20 @@ class PixelNorm(nn.Module):
         return x * torch.rsqrt(x.square().mean(dim=1, keepdim=True) + 1e-8)
 
 
+BATCHES: ContextVar[int] = ContextVar("BATCHES", default=1)
+"""How many batches of equal size what passes through the layers consists of."""
+
+
+class BatchNorm2d(nn.BatchNorm2d):
+    """Batch normalisation of one batch, or of BATCHES batches that stand one after the other, each by itself."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C, H, W)."""
+        if BATCHES.get() == 1:
+            return super().forward(x)
+        return torch.cat([super(BatchNorm2d, self).forward(part) for part in x.chunk(BATCHES.get())])
+
+
 def _group(channels: int) -> nn.Module:
     # Up to 32 groups (Wu and He 2018), of four channels or more: a group of one would be instance normalisation.
     return nn.GroupNorm(math.gcd(channels, min(32, max(1, channels // 4))), channels)
@@ -37,7 +52,7 @@ def _group(channels: int) -> nn.Module:
 
 NORMALISATIONS: dict[str | None, Callable[[int], nn.Module]] = {
     None: lambda channels: nn.Identity(),
-    "batch": nn.BatchNorm2d,
+    "batch": BatchNorm2d,
     "instance": lambda channels: nn.InstanceNorm2d(channels, affine=True),
     # One group over channels and pixels is layer normalisation of an image (Wu and He 2018).
     "layer": lambda channels: nn.GroupNorm(1, channels),

@@ -40,10 +40,14 @@ class ProjectedDiscriminator(nn.Module):
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Judgement:
         """(N, channels, R, R) and (N, labels) -> a Judgement."""
+        judgement: Judgement = self.head(self.trunk(images)[0], labels, None)
+        return judgement
+
+    def trunk(self, images: Tensor) -> tuple[Tensor, None]:
+        """(N, channels, R, R) -> the towers' last maps as one; it keeps no map for attention."""
         maps = self.pretrained(images)
         ends = [tower(features) for tower, features in zip(self.blocks.values(), maps, strict=True)]
-        judgement: Judgement = self.head(torch.cat(ends, dim=1), labels, None)
-        return judgement
+        return torch.cat(ends, dim=1), None
 
     def ordered(self) -> list[nn.Module]:
         """The layers that learn, from features to logit."""

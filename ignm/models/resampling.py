@@ -48,41 +48,47 @@ class Bilinear(nn.Module):
 
 
 class _Widened(torch.autograd.Function):
-    """Kernels (O, C, 3, 3) convolved with a square of four ones, (O, C, 4, 4)."""
+    """Kernels (O, C, 3, 3) convolved with a square of four ones, (O, C, 4, 4); `turned`: by half a turn."""
 
     @staticmethod
-    def forward(ctx: Any, weight: Tensor) -> Tensor:
+    def forward(ctx: Any, weight: Tensor, turned: bool) -> Tensor:
+        ctx.turned = turned
         for side in (2, 3):
-            first, last = weight.narrow(side, 0, 1), weight.narrow(side, 2, 1)
-            inner = weight.narrow(side, 0, 2) + weight.narrow(side, 1, 2)
-            weight = torch.cat([first, inner, last], dim=side)
+            one, two, three = weight.split(1, dim=side)
+            taps = [one, one + two, two + three, three]
+            weight = torch.cat(taps[::-1] if turned else taps, dim=side)
         return weight
 
     @staticmethod
-    def backward(ctx: Any, weight: Tensor) -> Tensor:
-        narrowed: Tensor = _Narrowed.apply(weight)
-        return narrowed
+    def backward(ctx: Any, weight: Tensor) -> tuple[Tensor, None]:
+        return _Narrowed.apply(weight, ctx.turned), None
 
 
 class _Narrowed(torch.autograd.Function):
     """The transpose of `_Widened`: sums over squares of four, (O, C, 4, 4) -> (O, C, 3, 3)."""
 
     @staticmethod
-    def forward(ctx: Any, weight: Tensor) -> Tensor:
+    def forward(ctx: Any, weight: Tensor, turned: bool) -> Tensor:
+        ctx.turned = turned
         for side in (2, 3):
             weight = weight.narrow(side, 0, 3) + weight.narrow(side, 1, 3)
-        return weight
+        return weight.flip(2, 3) if turned else weight
 
     @staticmethod
-    def backward(ctx: Any, weight: Tensor) -> Tensor:
-        widened: Tensor = _Widened.apply(weight)
-        return widened
+    def backward(ctx: Any, weight: Tensor) -> tuple[Tensor, None]:
+        return _Widened.apply(weight, ctx.turned), None
 
 
-def widened(weight: Tensor) -> Tensor:
-    """Kernels (O, C, 3, 3) convolved with a square of four ones, (O, C, 4, 4), rounded as autocast says."""
+def widened(weight: Tensor, turned: bool = False) -> Tensor:
+    """Kernels (O, C, 3, 3) convolved with a square of four ones, (O, C, 4, 4), rounded as autocast says.
+
+    `turned`: by half a turn and with inputs and outputs exchanged, as a transposed convolution takes them.
+    """
     # Half the memory to go through, where the convolution would round the weight anyway.
-    made: Tensor = _Widened.apply(as_autocast(weight))
+    rounded = as_autocast(weight)
+    if turned:
+        rounded = rounded.transpose(0, 1).contiguous(memory_format=torch.channels_last)
+    made: Tensor = _Widened.apply(rounded, turned)
     return made
 
 
@@ -100,7 +106,7 @@ class NearestConv(nn.Sequential):
         if x.device.type != "cpu":
             return super().forward(x)
         layer = cast(Conv2d, self[1])
-        return transposed(x, widened(layer.weight).flip(2, 3).transpose(0, 1), layer.bias, 2, 1)
+        return transposed(x, widened(layer.weight, turned=True), layer.bias, 2, 1)
 
 
 class ConvAverage(nn.Sequential):

@@ -24,6 +24,7 @@ from ignm.losses.penalties import PENALTIES
 from ignm.models.generator import LABEL_SAMPLES
 from ignm.models.networks import build_discriminator, build_generator
 from ignm.models.shape import DataShape
+from ignm.models.together import judge_together
 from ignm.training import ema, objectives
 from ignm.training.batches import Batches
 from ignm.training.device import autocast, resolve_precision
@@ -221,7 +222,7 @@ class Trainer:
             with torch.no_grad():
                 fake = self.generator(self.batches.latents(Stream.DISCRIMINATOR_LATENTS, at), labels)
             fake = self._shown(fake, Stream.DISCRIMINATOR_AUGMENT, at, 1)
-            real_says, fake_says = self.discriminator(real, labels), self.discriminator(fake, labels)
+            real_says, fake_says = judge_together(self.discriminator, [real, fake], labels)
             loss = self._adversarial.discriminator(real_says.logits, fake_says.logits)
             total = loss + objectives.supervision(loss_config, real_says, batch.labels)
             if self.generator.conditional:
