@@ -39,7 +39,7 @@ lint: setup
 	$(BIN)/lint-imports
 
 bench: setup
-	$(BIN)/python benchmarks/training_step.py
+	$(BIN)/python -m benchmarks.training_step
 
 # After a change of the dependencies in pyproject.toml. A requirements file carries no download addresses.
 lock: setup

@@ -1,6 +1,6 @@
 """Does a metric rise with known harm? Measures every candidate extractor under every disturbance, on every dataset.
 
-    python benchmarks/extractor_evidence.py --data embedded --data some-faces.zip --resolution 32 64
+    python -m benchmarks.extractor_evidence --data embedded --data some-faces.zip --resolution 32 64
 
 Prints one row per candidate, dataset and disturbance, and draws docs/images/extractor-evidence.png. The distance to
 one half of the images of the other half, left alone or disturbed, is divided by its value when left alone: 1 is the
@@ -21,10 +21,10 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 import torch
-from extractor_candidates import candidates
 from PIL import Image
 from torch import Generator, Tensor
 
+from benchmarks.extractor_candidates import candidates
 from ignm.data.faces import draw_faces
 from ignm.metrics.disturbances import DISTURBANCES, GAN_FAULTS
 from ignm.metrics.extractors import Extractor

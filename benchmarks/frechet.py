@@ -1,6 +1,6 @@
 """Seconds of one Frechet distance against known reference statistics: ours, and that of three peers.
 
-    python benchmarks/frechet.py --dim 2048 --counts 1000 10000 --repeats 3
+    python -m benchmarks.frechet --dim 2048 --counts 1000 10000 --repeats 3
 
 All take turns, so that a busy machine slows all; the table shows medians. Peers are given both moments, so that their
 time is that of the distance alone. Ours is given the rows and the reference's root, as in a trial; with more rows than

@@ -1,6 +1,6 @@
 """Images per second of an import against a plain PIL loop in one thread, and what images and processes cost in memory.
 
-    python benchmarks/importing.py faces.zip --resolutions 64 32 --repeats 5
+    python -m benchmarks.importing faces.zip --resolutions 64 32 --repeats 5
 
 Both take turns, so that a busy machine slows both; the table shows medians and their ratio, wall time and CPU time.
 Where others keep all CPUs busy, a process gets its share of CPU time whatever it does, and only the CPU times tell.

@@ -1,6 +1,6 @@
 """Images per second of the training step, against a plain fp32 PyTorch loop over the same networks, in one run.
 
-    make bench        or        python benchmarks/training_step.py --presets dcgan ignm --resolutions 32 64 --repeats 5
+    make bench        or        python -m benchmarks.training_step --presets dcgan ignm --resolutions 32 64 --repeats 5
 
 All loops take turns, so that a busy machine slows all; the table shows medians, their ratios, and what share of the
 measured rate of bf16 matrix products the step reaches.
