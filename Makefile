@@ -1,4 +1,5 @@
 # Everything a fresh machine needs: git, make, Python 3.11 or newer. `make demo` and `make test` set up by themselves.
+SHELL := bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -38,8 +39,12 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Tables on the screen and in build/bench/; the machine should be idle.
 bench: setup
-	$(BIN)/python -m benchmarks.training_step
+	@mkdir -p build/bench
+	@set -o pipefail; for each in training_step evaluating frechet importing; do \
+	  $(BIN)/python -m benchmarks.$$each | tee build/bench/$$each.txt || exit 1; \
+	done
 
 # After a change of the dependencies in pyproject.toml. A requirements file carries no download addresses.
 lock: setup
