@@ -13,6 +13,7 @@ devices these layers are torch's own.
 
 import math
 import sys
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -59,6 +60,10 @@ def _rows(x: Tensor) -> Tensor:
     return x.permute(0, 2, 3, 1).reshape(-1, x.shape[1])
 
 
+def _pays(products: dict[int, int], side: int, weights: int, like: Tensor) -> bool:
+    return like.dtype == torch.bfloat16 and weights >= products.get(side, sys.maxsize)
+
+
 def correlate(x: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
     """What conv2d gives: (N, C, H, H) and (O, C, k, k) -> (N, O, H/s, H/s)."""
     side, stride, padding = geometry
@@ -101,76 +106,38 @@ def kernel(x: Tensor, y: Tensor, geometry: Geometry) -> Tensor:
     return product.view(y.shape[1], side, side, x.shape[1]).permute(0, 3, 1, 2)
 
 
-class Correlate(torch.autograd.Function):
-    """`correlate` with derivatives of every order."""
+Operation = Callable[[Tensor, Tensor, Geometry], Tensor]
+_Derivative = Callable[[Tensor, Tensor, Tensor], tuple[Operation, Tensor, Tensor]]
+
+DERIVATIVES: dict[Operation, tuple[_Derivative, _Derivative]] = {
+    correlate: (lambda x, weight, y: (spread, y, weight), lambda x, weight, y: (kernel, x, y)),
+    spread: (lambda y, weight, x: (correlate, x, weight), lambda y, weight, x: (kernel, x, y)),
+    kernel: (lambda x, y, weight: (spread, y, weight), lambda x, y, weight: (correlate, x, weight)),
+}
+"""From both arguments and the result's gradient: the operation that gives the gradient of the first, of the second."""
+
+
+class _Bilinear(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, operation: Operation, first: Tensor, second: Tensor, geometry: Geometry) -> Tensor:
+        ctx.save_for_backward(first, second)
+        ctx.operation, ctx.geometry = operation, geometry
+        return operation(first, second, geometry)
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
-        """See `correlate`."""
-        ctx.save_for_backward(x, weight)
-        ctx.geometry = geometry
-        return correlate(x, weight, geometry)
-
-    @staticmethod
-    def backward(ctx: Any, y: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
-        """Gradients of x and of the weight."""
-        x, weight = ctx.saved_tensors
-        return (
-            _apply(Spread, y, weight, ctx) if ctx.needs_input_grad[0] else None,
-            _apply(Kernel, x, y, ctx) if ctx.needs_input_grad[1] else None,
-            None,
-        )
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        first, second = ctx.saved_tensors
+        found: list[Tensor | None] = []
+        for derivative, wanted in zip(DERIVATIVES[ctx.operation], ctx.needs_input_grad[1:3], strict=True):
+            operation, one, other = derivative(first, second, gradient)
+            found.append(differentiable(operation, one, other, ctx.geometry) if wanted else None)
+        return None, *found, None
 
 
-class Spread(torch.autograd.Function):
-    """`spread` with derivatives of every order."""
-
-    @staticmethod
-    def forward(ctx: Any, y: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
-        """See `spread`."""
-        ctx.save_for_backward(y, weight)
-        ctx.geometry = geometry
-        return spread(y, weight, geometry)
-
-    @staticmethod
-    def backward(ctx: Any, x: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
-        """Gradients of y and of the weight."""
-        y, weight = ctx.saved_tensors
-        return (
-            _apply(Correlate, x, weight, ctx) if ctx.needs_input_grad[0] else None,
-            _apply(Kernel, x, y, ctx) if ctx.needs_input_grad[1] else None,
-            None,
-        )
-
-
-class Kernel(torch.autograd.Function):
-    """`kernel` with derivatives of every order."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, y: Tensor, geometry: Geometry) -> Tensor:
-        """See `kernel`."""
-        ctx.save_for_backward(x, y)
-        ctx.geometry = geometry
-        return kernel(x, y, geometry)
-
-    @staticmethod
-    def backward(ctx: Any, weight: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
-        """Gradients of x and of y."""
-        x, y = ctx.saved_tensors
-        return (
-            _apply(Spread, y, weight, ctx) if ctx.needs_input_grad[0] else None,
-            _apply(Correlate, x, weight, ctx) if ctx.needs_input_grad[1] else None,
-            None,
-        )
-
-
-def _apply(function: type[torch.autograd.Function], first: Tensor, second: Tensor, ctx: Any) -> Tensor:
-    made: Tensor = function.apply(first, second, ctx.geometry)
+def differentiable(operation: Operation, first: Tensor, second: Tensor, geometry: Geometry) -> Tensor:
+    """Apply an operation so that it has derivatives of every order in both arguments."""
+    made: Tensor = _Bilinear.apply(operation, first, second, geometry)
     return made
-
-
-def _pays(products: dict[int, int], side: int, weights: int, like: Tensor) -> bool:
-    return like.dtype == torch.bfloat16 and weights >= products.get(side, sys.maxsize)
 
 
 def _here(x: Tensor, geometry: Geometry) -> bool:
@@ -188,7 +155,7 @@ def convolved(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, paddi
     geometry = Geometry(weight.shape[2], stride, padding)
     if not _here(x, geometry):
         return F.conv2d(x, weight, bias, stride, padding)
-    made: Tensor = Correlate.apply(as_autocast(x), as_autocast(weight), geometry)
+    made = differentiable(correlate, as_autocast(x), as_autocast(weight), geometry)
     return made if bias is None else made + as_autocast(bias)[:, None, None]
 
 
@@ -197,7 +164,7 @@ def transposed(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padd
     geometry = Geometry(weight.shape[2], stride, padding)
     if not _here(x, geometry):
         return F.conv_transpose2d(x, weight, bias, stride, padding)
-    made: Tensor = Spread.apply(as_autocast(x), as_autocast(weight), geometry)
+    made = differentiable(spread, as_autocast(x), as_autocast(weight), geometry)
     return made if bias is None else made + as_autocast(bias)[:, None, None]
 
 

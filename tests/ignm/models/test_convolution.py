@@ -8,7 +8,16 @@ from torch import nn
 from torch.nn import functional as F
 
 from ignm.models import convolution
-from ignm.models.convolution import GEOMETRIES, Conv2d, ConvTranspose2d, Correlate, Geometry, Kernel, Spread
+from ignm.models.convolution import (
+    GEOMETRIES,
+    Conv2d,
+    ConvTranspose2d,
+    Geometry,
+    correlate,
+    differentiable,
+    kernel,
+    spread,
+)
 from ignm.models.resampling import ConvAverage, NearestConv
 
 SIDES = (4, 8)
@@ -37,28 +46,28 @@ def test_each_operation_is_torchs_own(way, geometry, side):
     _, stride, padding = geometry
 
     torch.testing.assert_close(
-        convolution.correlate(x, weight, geometry), F.conv2d(x, weight, None, stride, padding), rtol=1e-12, atol=1e-12
+        correlate(x, weight, geometry), F.conv2d(x, weight, None, stride, padding), rtol=1e-12, atol=1e-12
     )
     torch.testing.assert_close(
-        convolution.spread(y, weight, geometry),
+        spread(y, weight, geometry),
         F.conv_transpose2d(y, weight, None, stride, padding),
         rtol=1e-12,
         atol=1e-12,
     )
     weight.requires_grad_()
     (expected,) = torch.autograd.grad(F.conv2d(x, weight, None, stride, padding), weight, y)
-    torch.testing.assert_close(convolution.kernel(x, y, geometry), expected, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(kernel(x, y, geometry), expected, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("geometry", sorted(GEOMETRIES))
-@pytest.mark.parametrize("operation", [Correlate, Spread, Kernel])
+@pytest.mark.parametrize("operation", [correlate, spread, kernel])
 def test_derivatives_of_first_and_second_order_are_those_of_finite_differences(way, geometry, operation):
     x, weight, y = (tensor[:2, :2].clone() for tensor in tensors(geometry, 4))
-    arguments = {Correlate: (x, weight), Spread: (y, weight), Kernel: (x, y)}[operation]
+    arguments = {correlate: (x, weight), spread: (y, weight), kernel: (x, y)}[operation]
     arguments = tuple(argument.requires_grad_() for argument in arguments)
 
     def applied(first, second):
-        return operation.apply(first, second, geometry)
+        return differentiable(operation, first, second, geometry)
 
     assert torch.autograd.gradcheck(applied, arguments)
     assert torch.autograd.gradgradcheck(applied, arguments)
@@ -96,12 +105,12 @@ def test_bf16_products_are_as_exact_as_the_library(way, geometry, side):
     x, weight, y = (tensor.bfloat16() for tensor in tensors(geometry, side))
     _, stride, padding = geometry
     exact = F.conv2d(x.double(), weight.double(), None, stride, padding)
-    spread = F.conv_transpose2d(y.double(), weight.double(), None, stride, padding)
+    exact_spread = F.conv_transpose2d(y.double(), weight.double(), None, stride, padding)
 
     # One rounding of the result: sums are kept in float32.
     for made, expected in (
-        (convolution.correlate(x, weight, geometry), exact),
-        (convolution.spread(y, weight, geometry), spread),
+        (correlate(x, weight, geometry), exact),
+        (spread(y, weight, geometry), exact_spread),
     ):
         assert made.dtype == torch.bfloat16
         error = (made.double() - expected).abs()
