@@ -158,16 +158,20 @@ def matrix_rate(device, side=4096, repeats=5):
     return 2 * side**3 / statistics.median(took)
 
 
+def steps_in(target_seconds, loop, device):
+    """How many steps take so long, after a first one, which always takes longer."""
+    if seconds(loop, 1, device) >= target_seconds:
+        return 1
+    return max(1, round(target_seconds / seconds(loop, 2, device)))
+
+
 def measure(config, device, repeats, target_seconds):
     resolution = config.data.resolution
     images = np.random.default_rng(0).integers(0, 256, (1000, resolution, resolution, 3), dtype=np.uint8)
     loops = {"fp32": PlainLoop(config, images, device), "bf16": PlainLoop(config, images, device, bf16=True)}
     loops["ours"] = OurLoop(config, images, device)
     took = {name: [] for name in loops}
-    steps = {}
-    for name, loop in loops.items():
-        loop.run(2)
-        steps[name] = max(1, round(target_seconds / seconds(loop, 1, device)))
+    steps = {name: steps_in(target_seconds, loop, device) for name, loop in loops.items()}
     for _ in range(repeats):
         for name, loop in loops.items():
             took[name].append(seconds(loop, steps[name], device))
