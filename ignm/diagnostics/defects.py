@@ -39,6 +39,11 @@ def settled(measurement: Measurement) -> bool:
     return measurement.generator_updates is not None and measurement.generator_updates >= SETTLED_UPDATES
 
 
+def _learns(measurement: Measurement) -> bool:
+    """Whether the discriminator has been trained: in two-step training it begins later, and what it says is noise."""
+    return measurement.discriminator_gradient is not None
+
+
 def mode_collapse(measurement: Measurement) -> bool:
     """The generated images vary far less than the real ones (Goodfellow 2016, section 5.1.1)."""
     return settled(measurement) and measurement.diversity < COLLAPSED
@@ -46,12 +51,13 @@ def mode_collapse(measurement: Measurement) -> bool:
 
 def vanishing_gradient(measurement: Measurement) -> bool:
     """The discriminator tells the generator nothing (Arjovsky and Bottou 2017, theorem 2.4)."""
-    return _below(measurement.signal, VANISHED)
+    return _learns(measurement) and _below(measurement.signal, VANISHED)
 
 
 def exploding_gradient(measurement: Measurement) -> bool:
     """The discriminator is so steep that its gradient means nothing (Gulrajani et al. 2017, section 3)."""
-    return _above(measurement.slope, EXPLODED) or _above(measurement.signal, EXPLODED)
+    steep = _above(measurement.slope, EXPLODED) or _above(measurement.signal, EXPLODED)
+    return _learns(measurement) and steep
 
 
 def oscillation(measurement: Measurement) -> bool:
@@ -61,12 +67,12 @@ def oscillation(measurement: Measurement) -> bool:
 
 def weak_discriminator(measurement: Measurement) -> bool:
     """The discriminator judges generated images to be the real ones, and so teaches nothing."""
-    return _below(measurement.separation, LOST)
+    return _learns(measurement) and _below(measurement.separation, LOST)
 
 
 def discriminator_overfitting(measurement: Measurement) -> bool:
     """The discriminator knows the training images by heart (Karras et al. 2020, section 3.1)."""
-    return _above(measurement.held_out_gap, MEMORISED)
+    return _learns(measurement) and _above(measurement.held_out_gap, MEMORISED)
 
 
 DEFECTS: dict[str, Callable[[Measurement], bool]] = {

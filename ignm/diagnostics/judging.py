@@ -54,7 +54,6 @@ class Probe:
         self._held_out: npt.NDArray[np.uint8] | None = None
         comparable = shown.images is dataset.images and trainer.config.loss.embedding is None
         if comparable and len(dataset.test_images) >= min(FEWEST_HELD_OUT, len(self._numbers)):
-            # Both alike in number, for batches of another size have other statistics.
             count = _whole(min(len(dataset.test_images), len(self._numbers)), batch)
             chosen = np.random.default_rng(0).permutation(len(dataset.test_images))[:count]
             self._held_out = dataset.test_images[np.sort(chosen)]
@@ -81,19 +80,22 @@ class Probe:
         real_logits, fake_logits = torch.cat(judged, dim=1).double()
         numbers = [_separation(real_logits, fake_logits), torch.cat(slopes).mean(), torch.cat(signals).median()]
         separation, slope, typical = torch.stack([each.double() for each in numbers]).tolist()
-        return Judging(separation, slope, typical, self._held_out_gap(real_logits))
+        return Judging(separation, slope, typical, self._held_out_gap())
 
-    def _held_out_gap(self, train: Tensor) -> float | None:
+    def _held_out_gap(self) -> float | None:
         if self._held_out is None:
             return None
-        size = self._trainer.config.optim.batch
-        parts = range(0, len(self._held_out), size)
-        # The labels are not read; a discriminator that reads them has nothing held out.
-        new = torch.cat([self._logits(self._batch(self._held_out, at), self._labels[at : at + size]) for at in parts])
-        train = train[: len(new)]
-        spread = ((train.var() + new.double().var()) / 2).sqrt()
-        gap = float((train.mean() - new.double().mean()) / spread)
+        # As many of both, in batches of the same size: others have other statistics.
+        known, new = (self._judged(pixels[: len(self._held_out)]) for pixels in (self._train, self._held_out))
+        spread = ((known.var() + new.var()) / 2).sqrt()
+        gap = float((known.mean() - new.mean()) / spread)
         return gap if np.isfinite(gap) else None
+
+    def _judged(self, pixels: npt.NDArray[np.uint8]) -> Tensor:
+        """Logits (n,) of images; a discriminator that reads labels is not asked."""
+        size = self._trainer.config.optim.batch
+        parts = range(0, len(pixels), size)
+        return torch.cat([self._logits(self._batch(pixels, at), self._labels[at : at + size]) for at in parts]).double()
 
     def _batch(self, pixels: npt.NDArray[np.uint8], at: int) -> Tensor:
         part = torch.from_numpy(np.array(pixels[at : at + self._trainer.config.optim.batch])).to(self._trainer.device)

@@ -50,7 +50,8 @@ class Measurement:
     generator_updates: int | None = None
     """Steps of the generator against the discriminator so far; None, like all below, where it was not measured."""
     discriminator_gradient: float | None = None
-    """Mean norm of the gradient of the discriminator's loss since the last measurement, a lazy penalty left out."""
+    """Mean norm of the gradient of the discriminator's loss since the last measurement: the last update of each step, a
+    lazy penalty left out; None where it was not trained."""
     logit_gap: float | None = None
     """Mean logit of real images minus that of generated ones, mean since the last measurement."""
     oscillation: float | None = None

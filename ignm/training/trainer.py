@@ -155,8 +155,8 @@ class Trainer:
             if self.steps % STEPS_BETWEEN_PROGRESS == 0:
                 on_progress(self.kimg)
         self._check_losses()
-        check_finite(self)
         self.seconds += time.perf_counter() - started
+        check_finite(self)
 
     def take_statistics(self) -> dict[str, Any]:
         """Return the means since the last call and begin anew, by the names that a Measurement has.

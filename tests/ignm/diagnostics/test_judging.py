@@ -93,6 +93,15 @@ def test_a_gap_is_given_only_where_it_means_something(images):
     assert probe.ask().held_out_gap is None
 
 
+def test_fewer_held_out_images_than_a_batch_are_compared_with_as_many(images):
+    trainer, _ = probe_of(images, optim__batch=64)
+    same = SimpleNamespace(images=images, test_images=images[:1])
+    probe = Probe(trainer, TrainingSet.of(images), SimpleNamespace(images=images, test_images=images[:40]))
+    probe._held_out = probe._train[:40]
+    assert probe.ask().held_out_gap == 0.0
+    assert Probe(trainer, TrainingSet.of(images), same).ask().held_out_gap is None
+
+
 @pytest.mark.parametrize("changes", [{}, {"discriminator__spectral_norm": True, "augment__policy": "ada"}])
 def test_asking_changes_nothing(images, changes):
     trainer, probe = probe_of(images, images[:40], **changes)

@@ -126,12 +126,19 @@ def test_names_read_back_as_they_were():
 def test_each_defect_is_shown_by_its_numbers_alone(name, numbers):
     healthy = {
         "diversity": 0.9, "generator_updates": 600, "signal": 1.0, "slope": 1.0, "oscillation": 0.1,
-        "separation": 0.8, "held_out_gap": 0.1,
+        "separation": 0.8, "held_out_gap": 0.1, "discriminator_gradient": 1.0,
     }  # fmt: skip
     sound = as_measurement(OLD | healthy)
     assert defects_of(sound) == ()
     assert defects_of(replace(sound, **numbers)) == (name,)
     assert name in DEFECTS
+
+
+def test_what_an_untrained_discriminator_says_is_no_defect():
+    noise = {"signal": 0.0, "slope": 300.0, "separation": 0.1, "held_out_gap": 3.0}
+    measurement = as_measurement(OLD | noise | {"discriminator_gradient": 1.0})
+    assert len(defects_of(measurement)) == 4
+    assert defects_of(replace(measurement, discriminator_gradient=None)) == ()
 
 
 def test_no_trial_is_lost_while_it_is_young():
