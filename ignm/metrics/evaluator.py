@@ -8,6 +8,7 @@ import torch
 from ignm.config import Evaluation
 from ignm.data.cache import Dataset, data_root
 from ignm.errors import IgnmError
+from ignm.metrics.exact import exact_float32
 from ignm.metrics.extractors import build_extractor, choose_extractor
 from ignm.metrics.quality import Score, score
 from ignm.metrics.real import Real
@@ -26,8 +27,9 @@ def resolve_extractor(name: str) -> str:
 
 
 class Evaluator:
-    """A dataset's reference and an extractor, ready to score generators."""
+    """A dataset's reference and an extractor, ready to score generators; all in full float32 (`exact_float32`)."""
 
+    @exact_float32()
     def __init__(
         self, evaluation: Evaluation, dataset: Dataset, device: torch.device, cache: Path | None = None
     ) -> None:
@@ -56,8 +58,12 @@ class Evaluator:
         self._measures = Measures.of(evaluation.metrics, real)
         self.metric = self._extractor.metric
 
+    @exact_float32()
     def score(self, generator: Generator) -> Score:
-        """Score the images that the generator makes of the evaluation latents; its training is not disturbed."""
+        """Score the images that the generator makes of the evaluation latents; its training is not disturbed.
+
+        IgnmError where a metric of images is asked for and they are of another shape than the real ones.
+        """
         images = generate(generator, self._evaluation.images, self._evaluation.seed, Stream.EVALUATION)
         return score(images, self.reference, self._extractor, self._measures)
 

@@ -1,5 +1,6 @@
 """Moments of features and the Frechet distance between two Gaussians, both in float64."""
 
+import math
 from collections.abc import Iterable
 
 import torch
@@ -73,11 +74,14 @@ def covariance_root(covariance: Tensor) -> Tensor:
 def frechet_distance(mean: Tensor, covariance: Tensor, reference_mean: Tensor, reference_root: Tensor) -> float:
     """Squared Frechet distance between N(mean, covariance) and the reference N(reference_mean, A A'), A its root.
 
-    d = |m - m_r|^2 + tr S + tr S_r - 2 sum sqrt eig(A' S A), 0 or more, 0 for equal moments.
+    d = |m - m_r|^2 + tr S + tr S_r - 2 sum sqrt eig(A' S A), 0 or more, 0 for equal moments, NaN where not finite.
 
     Source: Dowson & Landau 1982, "The Frechet distance between multivariate normal distributions".
     """
-    values = torch.linalg.eigvalsh(_product(covariance, reference_root))
+    product = _product(covariance, reference_root)
+    if not _finite(product):
+        return math.nan
+    values = torch.linalg.eigvalsh(product)
     return _distance(mean - reference_mean, covariance.diagonal().sum(), reference_root, values)
 
 
@@ -87,6 +91,8 @@ def frechet_distance_of_rows(rows: Tensor, reference_mean: Tensor, reference_roo
     A' S A and Xc A A' Xc' / (n-1) share their non-zero eigenvalues, and the latter is only n by n.
     """
     shift, centred, gram = _gram(rows, reference_mean, reference_root)
+    if not _finite(gram):
+        return math.nan
     return _distance(shift, centred.square().sum(), reference_root, torch.linalg.eigvalsh(gram))
 
 
@@ -95,7 +101,8 @@ def frechet_estimate(
 ) -> Estimate:
     """Distance of `rows` (n, D) from the reference, as `frechet_distance`, with its standard error over the rows.
 
-    `moments` are those of all rows where they are known already. The error is the infinitesimal jackknife's: with
+    `moments` are those of all rows where they are known already; `rows` may then be every k-th of them, if still more
+    than D. NaN where they are not finite. The error is the infinitesimal jackknife's: with
     c = x - m and the transport map T = A (A' S A)^(-1/2) A', a row moves the distance by
     2 (m - m_r)' c + c' c - c' T c, and one eigendecomposition serves both numbers. It tells nothing of the bias, which
     falls as 1/n and is the same for all that is compared at one n. ValueError under 2 rows.
@@ -110,6 +117,8 @@ def frechet_estimate(
 
 def _estimate_of_few(rows: Tensor, reference_mean: Tensor, reference_root: Tensor) -> Estimate:
     shift, centred, gram = _gram(rows.double(), reference_mean, reference_root)
+    if not _finite(gram):
+        return Estimate(math.nan)
     values, vectors = torch.linalg.eigh(gram)
     distance = _distance(shift, centred.square().sum(), reference_root, values)
     # c' T c of all rows is the diagonal of (Xc A A' Xc')^(1/2), so the transport map itself is not needed.
@@ -121,14 +130,17 @@ def _estimate_of_few(rows: Tensor, reference_mean: Tensor, reference_root: Tenso
 
 def _estimate_of_many(rows: Tensor, moments: Moments, reference_mean: Tensor, reference_root: Tensor) -> Estimate:
     covariance, shift = moments.covariance, moments.mean - reference_mean
-    values, vectors = torch.linalg.eigh(_product(covariance, reference_root))
+    product = _product(covariance, reference_root)
+    if not _finite(product):
+        return Estimate(math.nan)
+    values, vectors = torch.linalg.eigh(product)
     distance = _distance(shift, covariance.diagonal().sum(), reference_root, values)
     kept = values > _floor(values)
     # An error need not be exact to more than float32, at half the price.
     transport = reference_root.float() @ (vectors[:, kept] * values[kept] ** -0.25).float()
     centred = (rows[:: -(-len(rows) // INFLUENCE_ROWS)] - moments.mean.to(rows.dtype)).float()
     influence = 2 * (centred @ shift.float()) + centred.square().sum(1) - (centred @ transport).square().sum(1)
-    return Estimate(distance, influence_error(influence) * (len(centred) / len(rows)) ** 0.5)
+    return Estimate(distance, influence_error(influence) * (len(centred) / moments.count) ** 0.5)
 
 
 def _product(covariance: Tensor, reference_root: Tensor) -> Tensor:
@@ -145,7 +157,13 @@ def _gram(rows: Tensor, reference_mean: Tensor, reference_root: Tensor) -> tuple
 
 def _distance(shift: Tensor, trace: Tensor, reference_root: Tensor, values: Tensor) -> float:
     fidelity = values.clamp(min=0).sqrt().sum()
-    return max(0.0, float(shift @ shift + trace + reference_root.square().sum() - 2 * fidelity))
+    # Tensor.clamp keeps NaN, of which max(0.0, NaN) makes a perfect score.
+    return float((shift @ shift + trace + reference_root.square().sum() - 2 * fidelity).clamp(min=0))
+
+
+def _finite(matrix: Tensor) -> bool:
+    """Whether it has a spectrum: LAPACK raises, or never returns, on what is not finite."""
+    return bool(matrix.isfinite().all())
 
 
 def _floor(values: Tensor) -> Tensor:

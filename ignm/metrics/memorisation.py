@@ -1,4 +1,8 @@
-"""Whether generated images are copies: how near each is to a training image, against how near new real images are."""
+"""Whether generated images are copies: how near each is to a training image, against how near new real images are.
+
+The training images are the dataset's own. A trial that was shown others, by `data.degrade` or `data.synthetic`, can
+copy what it was shown without being told here.
+"""
 
 import torch
 from torch import Tensor

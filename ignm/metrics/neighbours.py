@@ -35,18 +35,6 @@ def squared_distances(rows: Tensor, others: Tensor) -> Iterator[tuple[int, Tenso
         start += len(part)
 
 
-def nearest_distances(rows: Tensor, others: Tensor, count: int = 1) -> Tensor:
-    """Squared distances (n, count), ascending, of each row (n, D) to its nearest `others` (m, D).
-
-    ValueError where there are fewer than `count` others.
-    """
-    check_rows(rows, others)
-    if len(others) < count:
-        raise ValueError(f"{count} nearest rows of {len(others)} were asked for")
-    found = [distances.topk(count, largest=False).values for _, distances in squared_distances(rows, others)]
-    return torch.cat(found)
-
-
 def radii(rows: Tensor, neighbour: int) -> Tensor:
     """Squared distance (n,) of each row (n, D) to its `neighbour`-th nearest other row."""
     check_rows(rows, rows)

@@ -10,7 +10,7 @@ from torch import Tensor
 from ignm.errors import IgnmError
 from ignm.metrics.estimate import Estimate
 from ignm.metrics.extractors import Extractor
-from ignm.metrics.frechet import Moments, frechet_estimate
+from ignm.metrics.frechet import INFLUENCE_ROWS, Moments, frechet_estimate
 from ignm.metrics.real import standardised
 from ignm.metrics.reference import Reference
 from ignm.metrics.registry import Generated, Measures
@@ -46,7 +46,8 @@ def score(
 ) -> Score:
     """Score batches of uint8 images (n, C, H, W), 0..255, in one pass over them, on the extractor's device.
 
-    Draws no random number. Raises IgnmError if the reference belongs to another metric or there are under 2 images.
+    Draws no random number. All features are held only where a metric of features is asked for. Raises IgnmError if the
+    reference belongs to another metric, if there are under 2 images, or if `measures` refuse their shape.
     """
     if extractor.metric != reference.metric:
         raise IgnmError(
@@ -55,30 +56,65 @@ def score(
         )
     measures = measures or Measures()
     moments = Moments(extractor.dim)
+    thinned = Thinned(4 * max(INFLUENCE_ROWS, extractor.dim))
     rows: list[Tensor] = []
     kept: list[Tensor] = []
     for images in generated:
+        measures.check(images)
         local = images.to(extractor.device)
         if moments.count < measures.images:
             kept.append(local[: measures.images - moments.count])
-        rows.append(extractor(local))
-        moments.update(rows[-1])
+        features = extractor(local)
+        moments.update(features)
+        thinned.update(features)
+        if measures.features:
+            rows.append(features)
     if moments.count < 2:
         raise IgnmError(f"a score needs at least 2 generated images, got {moments.count}")
 
     place = moments.mean.device
-    features = torch.cat(rows).to(place)
-    quality, variance = _quality(features, moments, reference)
+    quality, variance = _quality(thinned.rows.to(place), moments, reference)
     metrics = {}
     if measures.parts:
-        images = torch.cat(kept).to(place) if kept else torch.empty(0, dtype=torch.uint8, device=place)
-        metrics = measures(Generated(standardised(features, reference, extractor), images))
+        seen = standardised(_joined(rows, place), reference, extractor) if rows else torch.empty(0, device=place)
+        metrics = measures(Generated(seen, _joined(kept, place)))
     diversity = variance / reference.total_variance
     return Score(*quality, diversity, moments.count, reference.metric, reference.id, metrics)
 
 
+class Thinned:
+    """Every k-th of rows that arrive in batches, k the least power of 2 that leaves at most `most` of them."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._step, self._seen = 1, 0
+        self._parts: list[Tensor] = []
+
+    def update(self, rows: Tensor) -> None:
+        """Take in rows (n, D)."""
+        part = rows[-self._seen % self._step :: self._step]
+        # A view would hold all rows in memory.
+        self._parts.append(part if self._step == 1 else part.clone())
+        self._seen += len(rows)
+        while -(-self._seen // self._step) > self._most:
+            self._parts = [self.rows[::2].clone()]
+            self._step *= 2
+
+    @property
+    def rows(self) -> Tensor:
+        """Those that are kept, in their order."""
+        return torch.cat(self._parts)
+
+
+def _joined(parts: list[Tensor], place: torch.device) -> Tensor:
+    """All parts in one, on `place`; the list is emptied, so that they are not held twice."""
+    whole = torch.cat(parts).to(place) if parts else torch.empty(0, device=place)
+    parts.clear()
+    return whole
+
+
 def _quality(features: Tensor, moments: Moments, reference: Reference) -> tuple[Estimate, float]:
-    """Distance of all features, and their total variance, in the reference's scale."""
+    """Distance of all features, of which these are every k-th, and their total variance, in the reference's scale."""
     local = reference.to(features.device)
     scaled = Moments(features.shape[1])
     scaled.count, scaled.mean = moments.count, moments.mean / local.scale

@@ -46,6 +46,12 @@ class Real:
             images, fingerprint, extractor, cache, count=count, device=device
         )
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one image, (C, H, W)."""
+        height, width, channels = self._images.shape[1:]
+        return channels, height, width
+
     @cached_property
     def rows(self) -> Tensor:
         """Features (count, D) of the reference's images."""

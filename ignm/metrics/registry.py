@@ -15,7 +15,7 @@ from ignm.metrics.memorisation import memorisation, nearest_training
 from ignm.metrics.pairwise import PAIRS, Likeness, build_lpips, mean_over_pairs, ms_ssim
 from ignm.metrics.real import Real
 from ignm.metrics.store import Tensors
-from ignm.metrics.wasserstein import DESCRIPTORS, patch_projections, sliced_wasserstein
+from ignm.metrics.wasserstein import IMAGES, patch_projections, sliced_wasserstein
 
 
 @dataclass(frozen=True)
@@ -86,10 +86,10 @@ def _pairs(name: str, build: Callable[[], Likeness]) -> Callable[[Real], Measure
 
 def _sliced(real: Real) -> Measure:
     def measured() -> Tensors:
-        levels = patch_projections(real.images(DESCRIPTORS))
+        levels = patch_projections(real.images(IMAGES))
         return {str(number): level.sort(1).values for number, level in enumerate(levels)}
 
-    kept = real.prepared("patches-1", measured)
+    kept = real.prepared("patches-2", measured)
 
     def measure(generated: Generated) -> dict[str, Estimate]:
         levels = patch_projections(generated.images)
@@ -114,7 +114,7 @@ FAMILIES: tuple[Family, ...] = (
         of_features=False,
     ),
     Family({"lpips": ("lpips", "lpips_real")}, _pairs("lpips", build_lpips), images=2 * PAIRS, of_features=False),
-    Family(_itself("swd"), _sliced, images=DESCRIPTORS, of_features=False),
+    Family(_itself("swd"), _sliced, images=IMAGES, of_features=False),
 )
 
 METRICS: dict[str, Family] = {name: family for family in FAMILIES for name in family.columns}
@@ -129,10 +129,16 @@ class Measures:
     """For each family its columns' names in the results, by their names in the family, and its measure."""
     images: int = 0
     """Generated images that any of them looks at."""
+    features: bool = False
+    """Whether any of them looks at features."""
+    pictorial: tuple[str, ...] = ()
+    """Those that look at images, and so compare only images of one shape."""
+    shape: tuple[int, ...] = ()
+    """Of a real image (C, H, W)."""
 
     @classmethod
     def of(cls, names: Sequence[str], real: Real) -> "Measures":
-        """Prepare the metrics of these names; IgnmError for one that is unknown, or that cannot be had here."""
+        """Prepare the metrics of these names, each a key of METRICS; IgnmError for one that cannot be had here."""
         for name in names:
             _check(name, real)
         parts = []
@@ -142,7 +148,23 @@ class Measures:
                 found = dict.fromkeys(column for name in asked for column in family.columns[name])
                 named = {column: _column(column, family, real.extractor) for column in found}
                 parts.append((named, family.build(real)))
-        return cls(parts, max([METRICS[name].images for name in names], default=0))
+        return cls(
+            parts,
+            images=max([METRICS[name].images for name in names], default=0),
+            features=any(METRICS[name].of_features for name in names),
+            pictorial=tuple(name for name in names if METRICS[name].images),
+            shape=real.shape,
+        )
+
+    def check(self, images: Tensor) -> None:
+        """Raise IgnmError where a metric looks at images and these (n, C, H, W) are of another shape than real ones."""
+        if self.pictorial and images.shape[1:] != self.shape:
+            ours, real = ("x".join(map(str, shape)) for shape in (images.shape[1:], self.shape))
+            raise IgnmError(
+                f"evaluation.metrics: {', '.join(self.pictorial)} compare images of one shape (channels x height x "
+                f"width), and generated ones are {ours}, real ones {real}; measure against the dataset as it is at "
+                f"{ours}, or leave {', '.join(self.pictorial)} out"
+            )
 
     def __call__(self, generated: Generated) -> dict[str, Estimate]:
         """Value and standard error by column."""
@@ -154,8 +176,6 @@ class Measures:
 
 
 def _check(name: str, real: Real) -> None:
-    if name not in METRICS:
-        raise IgnmError(f"evaluation.metrics: unknown metric '{name}'; allowed: {', '.join(METRICS)}")
     if name == "kid" and real.extractor.metric != "fid":
         raise IgnmError(
             f"evaluation.metrics: kid is the kernel distance of Inception's features, and these are "

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import torch
 from filelock import FileLock
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from ignm.files import atomic_file
@@ -74,4 +75,10 @@ def _load(path: Path, identity: str) -> Tensors | None:
 
 
 def _digest(tensors: Tensors) -> str:
-    return hashlib.sha256(save(tensors)).hexdigest()
+    """SHA-256 of names, types, shapes and bytes (on the CPU, contiguous), without a second copy of them in memory."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)};".encode())
+        digest.update(tensor.flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()

@@ -2,7 +2,7 @@
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import typer
 
@@ -27,8 +27,7 @@ def sample(
     """Write a grid of samples."""
     from ignm.training.samples import save_samples
 
-    generator, _ = _generator(checkpoint)
-    save_samples(generator, out, count, seed)
+    save_samples(_opened(checkpoint).generator, out, count, seed)
     console.print(f"{out}: {count} samples, seed {seed}", highlight=False, soft_wrap=True)
 
 
@@ -48,15 +47,15 @@ def evaluate(
     from search.cli.training import metric_names
     from search.loading import load_dataset
 
-    generator, config = _generator(checkpoint)
-    name, resolution = _dataset_of(config, data)
+    opened = _opened(checkpoint)
+    name, resolution = _dataset_of(opened.config, data)
     names = None if metrics is None else metric_names(metrics)
     given = {"images": images, "extractor": extractor, "seed": seed, "split": split, "metrics": names}
     asked = {**_evaluation(checkpoint), **{key: value for key, value in given.items() if value is not None}}
     evaluation = validated(Evaluation, asked, "evaluate")
     dataset = load_dataset(console, name, resolution)
     with console.status("measuring"):
-        score = Evaluator(evaluation, dataset, default_device()).score(generator)
+        score = Evaluator(evaluation, dataset, default_device()).score(opened.generator)
     console.print(
         f"{score.metric} {_with_error(score.quality, score.quality_error)}, diversity {score.diversity:.4f} "
         f"({score.count} images, reference {score.reference_id})",
@@ -65,7 +64,7 @@ def evaluate(
     )
     for column, each in score.metrics.items():
         console.print(f"{column} {_with_error(each.value, each.error)}", highlight=False, soft_wrap=True)
-    for defect in _defects(checkpoint):
+    for defect in opened.defects:
         console.print(f"defect in training at that point: {defect}", highlight=False, soft_wrap=True)
 
 
@@ -84,9 +83,9 @@ def leak(
     from ignm.training.samples import generate
     from search.loading import load_dataset
 
-    generator, config = _generator(checkpoint)
-    dataset = load_dataset(console, *_dataset_of(config, data))
-    generated = torch.cat(list(generate(generator, images, seed))).cpu()
+    opened = _opened(checkpoint)
+    dataset = load_dataset(console, *_dataset_of(opened.config, data))
+    generated = torch.cat(list(generate(opened.generator, images, seed))).cpu()
     some = dataset.images[:: max(1, len(dataset.images) // 1000)]
     real = torch.from_numpy(np.array(some)).permute(0, 3, 1, 2)
     with console.status("looking for augmentations"):
@@ -96,16 +95,6 @@ def leak(
         known = not math.isnan(each.share)
         table.add_row(name, *((f"{each.share:.2f}", f"{each.error:.2f}") if known else ("not to be told", "")))
     console.print(table)
-
-
-def _defects(path: Path) -> tuple[str, ...]:
-    """What the last measurement of a trial's checkpoint showed; nothing where there is none, as in a study's best/."""
-    from ignm.training.checkpoint import open_checkpoint
-
-    if (path / "generator.safetensors").exists():
-        return ()
-    measurements = open_checkpoint(path).measurements
-    return measurements[-1].defects if measurements else ()
 
 
 def _with_error(value: float, error: float) -> str:
@@ -137,7 +126,16 @@ def _evaluation(path: Path) -> dict[str, Any]:
     return {}
 
 
-def _generator(path: Path) -> tuple[Any, Any]:
+class _Opened(NamedTuple):
+    """A checkpoint, read and verified once."""
+
+    generator: Any
+    config: Any
+    defects: tuple[str, ...] = ()
+    """What the last measurement of a trial's checkpoint showed; nothing where there is none, as in a study's best/."""
+
+
+def _opened(path: Path) -> _Opened:
     from ignm.config import load_config
     from ignm.files import read_json
     from ignm.training.checkpoint import load_generator, load_generator_file, open_checkpoint, read_shape
@@ -147,6 +145,8 @@ def _generator(path: Path) -> tuple[Any, Any]:
     if (path / "generator.safetensors").exists():
         config = load_config(path / "config.yaml")
         shape = read_shape(read_json(path / "evidence.json", "shape")["shape"])
-        return load_generator_file(path / "generator.safetensors", config, shape, device), config
+        return _Opened(load_generator_file(path / "generator.safetensors", config, shape, device), config)
     checkpoint = open_checkpoint(path)
-    return load_generator(checkpoint, device), checkpoint.config
+    measurements = checkpoint.measurements
+    defects = measurements[-1].defects if measurements else ()
+    return _Opened(load_generator(checkpoint, device), checkpoint.config, defects)

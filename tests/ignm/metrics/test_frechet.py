@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -94,6 +96,19 @@ def test_route_over_rows_equals_route_over_moments(count):
     assert frechet_distance_of_rows(one, other.mean(0), root) == pytest.approx(
         frechet_distance(one.mean(0), covariance_of(one), other.mean(0), root), rel=1e-6
     )
+
+
+@pytest.mark.parametrize("count", [6, 60])
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), 1e200])
+def test_features_that_are_not_finite_have_no_distance(count, wrong):
+    other = samples(100, 12, seed=5)
+    mean, root = other.mean(0), covariance_root(covariance_of(other))
+    one = samples(count, 12, seed=4)
+    one[2, 3] = wrong
+    assert math.isnan(frechet_estimate(one, mean, root).value)
+    assert math.isnan(frechet_estimate(one, mean, root).error)
+    assert math.isnan(frechet_distance_of_rows(one, mean, root))
+    assert math.isnan(frechet_distance(one.mean(0), torch.cov(one.T), mean, root))
 
 
 @settings(max_examples=40, deadline=None)

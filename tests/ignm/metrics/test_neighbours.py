@@ -7,7 +7,7 @@ from ignm.metrics import neighbours
 from ignm.metrics.kernel import kernel_distance, kernel_distance_of_subsets, self_similarity
 from ignm.metrics.manifold import Balls, manifold_metrics
 from ignm.metrics.memorisation import memorisation, nearest_training
-from ignm.metrics.neighbours import nearest_distances, radii
+from ignm.metrics.neighbours import radii, squared_distances
 
 
 def rows(count, seed, dim=6, spread=1.0, shift=0.0):
@@ -21,7 +21,9 @@ def test_distances_and_radii_are_those_of_cdist_in_chunks_of_any_size(monkeypatc
     own = torch.cdist(one, one).square().sort(1).values
     for elements in (1, 130, 10**6):
         monkeypatch.setattr(neighbours, "CHUNK_ELEMENTS", elements)
-        torch.testing.assert_close(nearest_distances(one, other, 4), expected.sort(1).values[:, :4])
+        starts, parts = zip(*squared_distances(one, other), strict=True)
+        torch.testing.assert_close(torch.cat(parts), expected)
+        assert list(starts) == [sum(map(len, parts[:number])) for number in range(len(parts))]
         torch.testing.assert_close(radii(one, 3), own[:, 3])
 
 
@@ -132,5 +134,3 @@ def test_too_few_rows_are_refused():
         kernel_distance_of_subsets(rows(50, 1), rows(200, 2), size=100)
     with pytest.raises(ValueError, match="needs more than 3 rows"):
         radii(rows(3, 1), 3)
-    with pytest.raises(ValueError, match="5 nearest rows of 4"):
-        nearest_distances(rows(3, 1), rows(4, 1), 5)

@@ -9,7 +9,7 @@ from support.extractors import Means, faces
 from ignm.data.faces import draw_faces
 from ignm.errors import IgnmError
 from ignm.metrics.extractors import build_extractor
-from ignm.metrics.quality import score
+from ignm.metrics.quality import Thinned, score
 from ignm.metrics.reference import load_or_compute_reference
 
 
@@ -103,6 +103,38 @@ def test_scoring_draws_no_random_number(tmp_path):
     score(batches(faces(20, 2)), reference, extractor)
     assert torch.equal(torch_state, torch.get_rng_state())
     assert np.array_equal(numpy_state, np.random.get_state()[1])  # noqa: NPY002
+
+
+@pytest.mark.parametrize("sizes", [(1,) * 40, (7, 33), (40,), (3, 0, 30, 7)])
+@pytest.mark.parametrize(("most", "step"), [(40, 1), (39, 2), (10, 4), (1, 64)])
+def test_thinned_rows_are_every_kth_however_they_arrive(sizes, most, step):
+    rows = torch.arange(40.0).view(40, 1)
+    thinned = Thinned(most)
+    for part in rows.split(sizes):
+        thinned.update(part)
+    assert torch.equal(thinned.rows, rows[::step])
+
+
+def test_many_images_are_scored_without_holding_all_features(tmp_path, monkeypatch):
+    extractor = StandardisedMeans()
+    reference = load_or_compute_reference(faces(300, 1), "a", extractor, tmp_path)
+    pictures = batches(np.tile(faces(50, 2, high=150), (8, 1, 1, 1)), 20)
+    whole = score(pictures, reference, extractor)
+    most = []
+    original = Thinned.update
+
+    def watched(self, rows):
+        original(self, rows)
+        most.append(sum(part.untyped_storage().nbytes() for part in self._parts) // rows[0].nbytes)
+
+    monkeypatch.setattr(Thinned, "update", watched)
+    monkeypatch.setattr("ignm.metrics.quality.INFLUENCE_ROWS", 10)
+    few = score(pictures, reference, extractor)
+    assert max(most) <= 40
+    assert few.quality == whole.quality
+    assert few.diversity == whole.diversity
+    # Of 25 rows that the error is taken over, instead of 400.
+    assert few.quality_error == pytest.approx(whole.quality_error, rel=0.5)
 
 
 def test_features_of_another_metric_and_too_few_images_are_refused(tmp_path):

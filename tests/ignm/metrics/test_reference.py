@@ -1,19 +1,25 @@
 """References: computed once, identified by what decides them, and in nobody's way where they cannot be kept."""
 
+import hashlib
+import json
 import logging
 import os
 import resource
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from support.extractors import Means, faces
 
 from ignm.errors import IgnmError
+from ignm.metrics import store
 from ignm.metrics.reference import load_or_compute_reference, load_or_compute_rows, reference_id
+from ignm.metrics.store import load_or_make
 
 
 class StandardisedMeans(Means):
@@ -70,6 +76,38 @@ def test_a_damaged_file_is_computed_anew(tmp_path, damage):
     calls = Means.calls
     load_or_compute_reference(real, "a", Means(), tmp_path)
     assert Means.calls == calls
+
+
+def test_a_file_whose_digest_is_of_an_older_kind_is_made_anew_and_silently(tmp_path, caplog):
+    made = {"rows": torch.arange(6.0)}
+    path = tmp_path / "it.safetensors"
+    digest = hashlib.sha256(safetensors.torch.save(made)).hexdigest()
+    safetensors.torch.save_file(made, path, {"facts": json.dumps({"id": "it"}), "sha256": digest})
+    assert torch.equal(load_or_make(tmp_path, "it", lambda: {"rows": torch.zeros(6)})["rows"], torch.zeros(6))
+    assert torch.equal(load_or_make(tmp_path, "it", lambda: made)["rows"], torch.zeros(6))
+    assert not caplog.messages
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [torch.tensor(2.5), torch.empty(0, 3), torch.arange(6.0).double().view(2, 3).T, torch.ones(3).bfloat16()],
+    ids=["scalar", "empty", "transposed", "bfloat16"],
+)
+def test_tensors_of_any_shape_and_type_are_kept(tmp_path, tensor):
+    load_or_make(tmp_path, "it", lambda: {"one": tensor})
+    again = load_or_make(tmp_path, "it", lambda: pytest.fail("computed twice"))["one"]
+    assert (again.dtype, again.shape) == (tensor.dtype, tensor.shape)
+    assert torch.equal(again, tensor)
+
+
+def test_a_digest_takes_no_second_copy_of_the_tensors():
+    large = {"rows": torch.ones(2**21)}
+    tracemalloc.start()
+    try:
+        store._digest(large)
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_subset_is_drawn_from_the_whole_dataset_and_always_the_same(tmp_path):

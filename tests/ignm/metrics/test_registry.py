@@ -149,10 +149,25 @@ def test_few_held_out_images_are_not_compared_with(pictures, tmp_path):
     assert scored(pictures[2], few, ("memorisation",)).metrics == expected
 
 
-def test_an_unknown_metric_and_a_reference_too_small_are_refused(pictures, tmp_path):
+@pytest.mark.parametrize("names", [("swd",), ("swd", "ms_ssim"), ("ms_ssim", "kd")])
+@pytest.mark.parametrize(("side", "channels", "shown"), [(32, 3, "3x32x32"), (16, 1, "1x16x16")])
+def test_images_of_another_shape_than_the_real_ones_are_one_message(real, names, side, channels, shown):
+    other = draw_faces(20, side, seed=2).images[..., :channels]
+    pictorial = ", ".join(name for name in names if name != "kd")
+    with pytest.raises(IgnmError, match=rf"metrics: {pictorial} compare .* {shown}, real ones 3x16x16; .* at {shown}"):
+        scored(other, real, names)
+    # Features can be compared.
+    assert math.isfinite(scored(other, real, ("kd",)).quality)
+
+
+def test_metrics_of_images_alone_are_the_same_without_features(real, pictures):
+    both = scored(pictures[2], real, ("swd", "ms_ssim", "kd"))
+    alone = scored(pictures[2], real, ("swd", "ms_ssim"))
+    assert alone.metrics == {name: both.metrics[name] for name in ("swd", "ms_ssim", "ms_ssim_real")}
+
+
+def test_a_reference_too_small_is_refused(pictures, tmp_path):
     real = Real(pictures[0][:5], "few", build_extractor("scatter"), tmp_path)
-    with pytest.raises(IgnmError, match=r"evaluation\.metrics: unknown metric 'fd'; allowed: kd, kid, precision"):
-        Measures.of(("fd",), real)
     with pytest.raises(IgnmError, match=r"coverage needs at least 6 real images, and the reference .* has 5"):
         Measures.of(("coverage",), real)
 

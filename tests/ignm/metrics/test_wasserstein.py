@@ -55,6 +55,16 @@ def test_equal_images_are_at_distance_zero(small):
     assert distance(pictures(64, 1), pictures(64, 1)).value == 0
 
 
+def test_no_more_images_are_cut_up_than_the_cap_and_each_equally_often(small, monkeypatch):
+    everything = pictures(80, 1, 16)
+    alone = patch_projections(everything[:32])
+    whole = distance(everything, pictures(80, 2, 16))
+    monkeypatch.setattr(wasserstein, "IMAGES", 32)
+    torch.testing.assert_close(patch_projections(everything), alone)
+    # The error is over the images that were looked at.
+    assert distance(everything, pictures(80, 2, 16)) == distance(everything[:32], pictures(32, 2, 16)) != whole
+
+
 def test_lost_and_added_detail_both_count(small):
     plain, real = pictures(600, 1).split(300)
     base = distance(plain, real).value
