@@ -67,6 +67,7 @@ def drawn(trainer, images, policy, stream, at, side, strength):
 
 @EVERY
 @pytest.mark.parametrize("adversarial", ["non_saturating", "relativistic"])
+@pytest.mark.usefixtures("judged_apart")
 def test_real_and_generated_images_are_augmented_alike_by_draws_of_their_own(
     tiny_config, tiny_images, policy, adversarial, seen
 ):
@@ -120,6 +121,7 @@ def test_fixed_strength_keeps_no_state(tiny_config, tiny_images, policy):
 
 
 @EVERY
+@pytest.mark.usefixtures("judged_apart")
 def test_adaptive_strength_follows_the_signs_of_real_logits(tiny_config, tiny_images, policy):
     """By hand from the logits that the discriminator gave: every fourth step, and nothing in between."""
     trainer = trainer_of(tiny_config, tiny_images, FAST | {"augment.policy": policy, "optim.n_critic": 2})
@@ -153,6 +155,7 @@ def test_until_it_moves_an_adaptive_run_is_one_without_augmentation(tiny_config,
 
 
 @EVERY
+@pytest.mark.usefixtures("judged_apart")
 def test_consistency_shows_images_as_they_are_and_adds_what_is_said_of_their_augmented_versions(
     tiny_config, tiny_images, policy, seen
 ):

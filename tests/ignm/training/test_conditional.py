@@ -59,6 +59,7 @@ def vectors_by_hand(dataset):
 
 
 @each_condition
+@pytest.mark.usefixtures("judged_apart")
 def test_images_are_generated_and_judged_for_the_real_batchs_labels(tiny_config, dataset, changes):
     trainer = trainer_of(tiny_config, dataset, changes | {"optim.n_critic": 2})
     given = {"generator": [], "discriminator": []}
@@ -79,6 +80,7 @@ def test_images_are_generated_and_judged_for_the_real_batchs_labels(tiny_config,
             torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.usefixtures("judged_apart")
 def test_the_relativistic_generator_judges_real_images_with_the_same_labels(tiny_config, dataset):
     changes = CONDITIONS["projection"] | {"loss.adversarial": "relativistic"}
     trainer, given = trainer_of(tiny_config, dataset, changes), []

@@ -129,6 +129,7 @@ def test_clipping_leaves_frozen_layers_as_they_are(tmp_path, tiny_config, tiny_i
     assert max(p.abs().max().item() for layer in learning for p in layer) <= torch.tensor(0.001).item()
 
 
+@pytest.mark.usefixtures("judged_apart")
 def test_lecam_begins_with_the_second_step_and_its_means_are_the_running_ones(tiny_config, tiny_images):
     with_it, without = (trainer_of(tiny_config, tiny_images, {"loss.lecam": weight}) for weight in (10.0, 0.0))
     logits = []
