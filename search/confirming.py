@@ -7,8 +7,8 @@ from typing import Any
 from ignm.config import Config, TrialSpec, value_at
 from ignm.errors import IgnmError
 from ignm.files import read_json, write_json
-from search.folder import Status, StudyFolder, Trial
-from search.question import Question
+from search.study.folder import Status, StudyFolder, Trial
+from search.study.question import Question
 from spaces.axis import Value
 
 # Far from the search's own seed, so that no run of it shares a seed with the confirmation.

@@ -18,18 +18,18 @@ from ignm.files import sweep
 from ignm.metrics.evaluator import Evaluator, resolve_extractor
 from ignm.training.device import default_device
 from ignm.training.trial import check_config, check_new
-from search.clock import StageClock
-from search.cluster import connected, run_trials, slots, tune_config_of
 from search.confirming import begin_runs, make_plan
-from search.display import StageDisplay
-from search.folder import Status, StudyFolder
-from search.loading import load_dataset
-from search.progress import ProgressReader
-from search.question import Question
-from search.record import read_question, record_question
-from search.results import write_results
-from search.scheduler import PruneByStudy
-from search.searcher import StudySearch
+from search.displaying.loading import load_dataset
+from search.displaying.stage import StageDisplay
+from search.running.ray_cluster import connected, run_trials, slots, tune_config_of
+from search.searcher.early_stopping import PruneByStudy
+from search.searcher.study_search import StudySearch
+from search.study.clock import StageClock
+from search.study.folder import Status, StudyFolder
+from search.study.progress import ProgressReader
+from search.study.question import Question
+from search.study.record import read_question, record_question
+from search.study.results import write_results
 from search.winner import keep_winner
 
 

@@ -14,7 +14,7 @@ from ignm.files import atomic_directory, write_json
 from ignm.training.checkpoint import load_generator, open_checkpoint
 from ignm.training.samples import grid, save_picture, save_samples
 from search.confirming import read_plan
-from search.folder import Status, StudyFolder, Trial
+from search.study.folder import Status, StudyFolder, Trial
 
 SAMPLES = 96
 COLUMNS = 12

@@ -45,7 +45,7 @@ def evaluate(
     from ignm.metrics.evaluator import Evaluator
     from ignm.training.device import default_device
     from search.cli.training import metric_names
-    from search.loading import load_dataset
+    from search.displaying.loading import load_dataset
 
     opened = _opened(checkpoint)
     name, resolution = _dataset_of(opened.config, data)
@@ -81,7 +81,7 @@ def leak(
 
     from ignm.metrics.leak import PROBES, leak_estimates
     from ignm.training.samples import generate
-    from search.loading import load_dataset
+    from search.displaying.loading import load_dataset
 
     opened = _opened(checkpoint)
     dataset = load_dataset(console, *_dataset_of(opened.config, data))

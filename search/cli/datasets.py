@@ -86,7 +86,7 @@ def _quality(wanted: dict[str, Any]) -> tuple[tuple[Callable[[Any], str | None],
 @contextmanager
 def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
     """Yield what shows how far something is: a bar on a terminal, now and then a line elsewhere."""
-    from search.loading import COLUMNS
+    from search.displaying.loading import COLUMNS
 
     live = console.is_terminal
     started = told = time.monotonic()
@@ -179,7 +179,7 @@ def show(
     """Write a grid of a dataset's images."""
     from ignm.errors import IgnmError
     from ignm.training.samples import grid, save_picture
-    from search.loading import load_dataset
+    from search.displaying.loading import load_dataset
 
     dataset = load_dataset(console, name, resolution)
     images = dataset.test_images if split == "test" else dataset.images
@@ -235,7 +235,7 @@ def pool(
     from ignm.synthetic.pictures import pair_grid
     from ignm.synthetic.pool import open_pool
     from ignm.training.samples import save_picture
-    from search.loading import load_dataset
+    from search.displaying.loading import load_dataset
 
     # The fraction is a trial's; anything above 0 has the rest checked.
     changes = {"data.synthetic.fraction": 1.0, **parse_assignments(set_)}

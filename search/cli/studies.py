@@ -11,7 +11,7 @@ from rich.table import Table
 from search.cli.console import console, stopped
 
 if TYPE_CHECKING:
-    from search.question import Question
+    from search.study.question import Question
 
 STUDY = typer.Argument(help="A study's YAML file, or one that comes with ignm: quick.", show_default=False)
 STORAGE = typer.Option(Path("studies"), help="Folder that holds the studies.")
@@ -82,7 +82,7 @@ def confirm(
 def report(folder: Path = FOLDER, storage: Path = STORAGE) -> None:
     """Write a study's report from whatever it has so far."""
     from analysis.report import build_report
-    from search.results import write_results
+    from search.study.results import write_results
 
     opened = _open(folder, storage)
     write_results(opened)
@@ -94,8 +94,8 @@ def report(folder: Path = FOLDER, storage: Path = STORAGE) -> None:
 def status(folder: Path = FOLDER, storage: Path = STORAGE) -> None:
     """Tell how a study stands; works while it runs, from anywhere that reads its folder."""
     from search.confirming import ranked
-    from search.progress import ProgressReader
-    from search.record import read_question
+    from search.study.progress import ProgressReader
+    from search.study.record import read_question
 
     opened = _open(folder, storage)
     question = read_question(opened)
@@ -145,7 +145,7 @@ def best(
 
 def _question(study: str, assignments: list[str], fixed: list[str], only: list[str]) -> "Question":
     from ignm.config import parse_assignments
-    from search.question import load_question
+    from search.study.question import load_question
 
     names = [name.strip() for given in only for name in given.split(",") if name.strip()]
     return load_question(study, parse_assignments(assignments), parse_assignments(fixed, "--fix"), names)
@@ -187,6 +187,6 @@ def _sentence(evidence: dict[str, Any]) -> str:
 
 
 def _open(folder: Path, storage: Path) -> Any:
-    from search.folder import open_study
+    from search.study.folder import open_study
 
     return open_study(folder if folder.exists() or folder.is_absolute() else storage / folder)

@@ -42,7 +42,7 @@ def train(
     from ignm.training.device import default_device, describe
     from ignm.training.trainer import DivergedError
     from ignm.training.trial import run_trial
-    from search.loading import load_dataset
+    from search.displaying.loading import load_dataset
 
     if (preset is None) == (config is None):
         raise IgnmError("train: give either --preset NAME or --config FILE")

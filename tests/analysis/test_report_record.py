@@ -8,9 +8,9 @@ import pytest
 
 from analysis.report import build_report
 from ignm.config import override, save_config, value_at
-from search.folder import StudyFolder
-from search.question import load_question
-from search.record import record_question
+from search.study.folder import StudyFolder
+from search.study.question import load_question
+from search.study.record import record_question
 
 
 @pytest.fixture

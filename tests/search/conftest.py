@@ -9,7 +9,7 @@ from PIL import Image
 from ignm.data.faces import draw_faces
 from ignm.data.importing import import_dataset
 from search.cli import app
-from search.question import Question
+from search.study.question import Question
 
 SPACE = """
 axes:

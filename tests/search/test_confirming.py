@@ -5,7 +5,7 @@ import pytest
 from ignm.config import TrialSpec, override
 from ignm.errors import IgnmError
 from search.confirming import FIRST_FRESH_SEED, begin_runs, make_plan, ranked
-from search.folder import Status, StudyFolder
+from search.study.folder import Status, StudyFolder
 
 
 @pytest.fixture

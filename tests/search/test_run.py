@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from search.folder import Status, StudyFolder
+from search.study.folder import Status, StudyFolder
 
 IGNM = str(Path(sys.executable).with_name("ignm"))
 LONGEST = 240

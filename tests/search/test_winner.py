@@ -13,7 +13,7 @@ from ignm.errors import IgnmError
 from ignm.files import read_json
 from ignm.training.training_set import TrainingSet
 from search.confirming import begin_runs
-from search.folder import Status, StudyFolder
+from search.study.folder import Status, StudyFolder
 from search.winner import keep_winner
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
-from search.searcher import StudySearch
+from search.searcher.study_search import StudySearch
 
 
 class PruneByStudy(FIFOScheduler):

@@ -14,8 +14,8 @@ from ignm.config import read_yaml, to_yaml, validated
 from ignm.config.files import leaves
 from ignm.errors import IgnmError
 from ignm.files import write_text
-from search.folder import StudyFolder
-from search.question import Question
+from search.study.folder import StudyFolder
+from search.study.question import Question
 
 # What a study may be asked anew with: more of the same, or another way to get it. All else would mix two questions.
 MAY_CHANGE = ("budget.trials", "budget.minutes", "confirm", "resources", "space")

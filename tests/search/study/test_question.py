@@ -5,9 +5,9 @@ import pytest
 import yaml
 
 from ignm.errors import IgnmError
-from search.folder import StudyFolder
-from search.question import Budget, bundled_names, load_question
-from search.record import read_question, record_question
+from search.study.folder import StudyFolder
+from search.study.question import Budget, bundled_names, load_question
+from search.study.record import read_question, record_question
 
 STUDY = {
     "data": {"name": "drawn", "resolution": 16},

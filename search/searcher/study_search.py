@@ -17,8 +17,8 @@ from ray.tune.search.optuna import OptunaSearch
 
 from ignm.config import Config, TrialSpec, override
 from ignm.errors import IgnmError
-from search.folder import Status, StudyFolder, Trial
-from search.question import Question
+from search.study.folder import Status, StudyFolder, Trial
+from search.study.question import Question
 from spaces.axis import Axis, ChoiceDomain, Value
 from spaces.space import Space
 

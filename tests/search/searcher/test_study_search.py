@@ -9,9 +9,9 @@ from ray.tune.search import Searcher
 
 from ignm.errors import IgnmError
 from ignm.files import write_json
-from search.folder import Status, StudyFolder
-from search.results import collect
-from search.searcher import StudySearch, open_optuna
+from search.searcher.study_search import StudySearch, open_optuna
+from search.study.folder import Status, StudyFolder
+from search.study.results import collect
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from search.clock import StageClock
-from search.folder import Status
-from search.progress import ProgressReader, StageProgress
+from search.study.clock import StageClock
+from search.study.folder import Status
+from search.study.progress import ProgressReader, StageProgress
 
 _log = logging.getLogger(__name__)
 

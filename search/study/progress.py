@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from search.folder import Status, StudyFolder
+from search.study.folder import Status, StudyFolder
 
 
 @dataclass(frozen=True)

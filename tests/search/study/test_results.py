@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pandas as pd
 
 from analysis.results import load_study
-from search.results import collect, write_results
+from search.study.results import collect, write_results
 
 OLD = {"kimg": 1.0, "quality": 3.0, "metric": "fd_scatter", "reference_id": "r"}
 NEW = OLD | {"kimg": 2.0, "quality_error": 0.2, "metrics": {"kd_scatter": 0.5, "kd_scatter_error": 0.1}}

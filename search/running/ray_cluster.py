@@ -11,9 +11,9 @@ import ray
 from ray import tune
 
 from ignm.errors import IgnmError
-from search.folder import StudyFolder
-from search.question import Resources
-from search.trainable import TrialTrainable
+from search.running.trainable import TrialTrainable
+from search.study.folder import StudyFolder
+from search.study.question import Resources
 
 _log = logging.getLogger(__name__)
 

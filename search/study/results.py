@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from ignm.files import atomic_file
-from search.folder import StudyFolder, Trial
+from search.study.folder import StudyFolder, Trial
 
 
 def collect(folder: StudyFolder) -> pd.DataFrame:

@@ -20,7 +20,7 @@ from ignm.training.device import default_device
 from ignm.training.measurement import Measurement
 from ignm.training.trainer import DivergedError
 from ignm.training.trial import run_trial
-from search.folder import Status, StudyFolder
+from search.study.folder import Status, StudyFolder
 
 
 @lru_cache(maxsize=2)

@@ -1,0 +1,1 @@
+"""What is tried next, and when a trial is stopped: Ray Tune's Optuna searcher and Optuna's study."""

@@ -1,0 +1,1 @@
+"""The study: what it asks, and what lies on disk of it."""
