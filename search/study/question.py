@@ -8,92 +8,19 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 
 from ignm.config import Config, Evaluation, load_preset, nearest, override, read_yaml, validated
-from ignm.config.data import Resolution
 from ignm.config.files import located, parse_yaml, set_path
 from ignm.config.section import Section
 from ignm.errors import IgnmError
+from search.study.sections import Budget, Confirm, DataQuestion, Resources, Suggesting, Tracking
 from spaces.axis import Value
 from spaces.reading import load_space
 from spaces.space import Space
 from spaces.strategies import STUDY_PATHS
 
-SHORTEST = 0.01
-"""kimg; below it a rung would be less than a batch."""
-
-Kimg = Annotated[float, Field(ge=SHORTEST, le=1e6)]
-Minutes = Annotated[float, Field(gt=0.0, le=1e6)]
 Setting = Value | tuple[str, ...]
 """A value of the config: one that an axis may have, or a list of names."""
 DOTTED = ("set", "fix")
 """Fields whose keys are dotted paths of the config."""
-
-
-class DataQuestion(Section):
-    """The dataset that every trial trains on."""
-
-    name: str
-    resolution: Resolution
-
-
-class Budget(Section):
-    """What the search may spend."""
-
-    trials: Annotated[int, Field(ge=1, le=100_000)]
-    kimg: Kimg
-    """Of a trial that is not stopped early."""
-    first_rung: Kimg | None = None
-    """kimg at which a trial can first be stopped; null: an eighth of `kimg`."""
-    reduction: Annotated[int, Field(ge=2, le=16)] = 2
-    """Each rung is this many times the last one, and lets the best 1 in this many pass (Li et al. 2020)."""
-    minutes: Minutes | None = None
-    """Wall-clock limit of the search: then no trial is begun, and running ones stop at their next measurement."""
-
-    @model_validator(mode="after")
-    def _rung_within(self) -> "Budget":
-        if self.first_rung is not None and self.first_rung > self.kimg:
-            raise ValueError(f"first_rung must not be above kimg ({self.kimg:g}), not {self.first_rung:g}")
-        return self
-
-    @property
-    def grace(self) -> float:
-        """kimg of the first rung."""
-        return self.first_rung if self.first_rung is not None else max(SHORTEST, self.kimg / 8)
-
-    def rungs(self) -> list[float]:
-        """kimg of the rungs below the full budget, rising."""
-        rungs, rung = [], self.grace
-        while rung < self.kimg:
-            rungs.append(rung)
-            rung *= self.reduction
-        return rungs
-
-    def measure_at(self, kimg: float) -> tuple[float, ...]:
-        """kimg at which a trial with a budget of `kimg` is measured: the rungs, and eighths of the budget."""
-        points = {round(point, 6) for point in (*self.rungs(), *(kimg * part / 8 for part in range(2, 9)))}
-        return (*sorted(point for point in points if point < kimg), kimg)
-
-
-class Confirm(Section):
-    """How the search's best configurations are judged: again, on seeds that the search has not seen."""
-
-    top: Annotated[int, Field(ge=1, le=50)] = 2
-    seeds: Annotated[int, Field(ge=1, le=50)] = 2
-    kimg: Kimg | None = None
-    """Budget of each run; null: the search's."""
-    baseline: bool = True
-    """Run the preset itself on the same seeds, so that there is something to compare with."""
-    minutes: Minutes | None = None
-    """Wall-clock time to aim at: the runs' kimg is lowered, for all alike, to what fits at the search's speeds."""
-
-
-class Resources(Section):
-    """What one trial takes of the cluster."""
-
-    cpus: Annotated[int, Field(ge=1, le=1024)] = 1
-    gpus: Annotated[float, Field(ge=0.0, le=64.0)] | None = None
-    """null: one if the cluster has any, else none."""
-    max_failures: Annotated[int, Field(ge=0, le=100)] = 2
-    """How often a trial whose process or node dies is taken up again from its checkpoint."""
 
 
 class Question(Section):
@@ -115,6 +42,8 @@ class Question(Section):
     confirm: Confirm = Confirm()
     evaluation: Evaluation = Evaluation()
     resources: Resources = Resources()
+    suggesting: Suggesting = Suggesting()
+    tracking: Tracking = Tracking()
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
 
     @model_validator(mode="after")

@@ -18,7 +18,17 @@ from search.study.folder import StudyFolder
 from search.study.question import Question
 
 # What a study may be asked anew with: more of the same, or another way to get it. All else would mix two questions.
-MAY_CHANGE = ("budget.trials", "budget.minutes", "confirm", "resources", "space")
+MAY_CHANGE = (
+    "budget.trials",
+    "budget.minutes",
+    "budget.gpu_hours",
+    "budget.money",
+    "budget.finalists",
+    "confirm",
+    "resources",
+    "space",
+    "tracking",
+)
 # A space is compared by its axes, wherever its file lies.
 _DERIVED = {
     "metric": "the metric, or the real images' statistics that it compares with",

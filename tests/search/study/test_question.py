@@ -182,7 +182,7 @@ def test_a_space_beside_the_study_is_found_from_anywhere(tmp_path, monkeypatch):
 
 
 def test_the_readmes_examples_are_valid(tmp_path):
-    blocks = re.findall(r"```yaml\n(.*?)```", (Path(__file__).parents[2] / "README.md").read_text(), re.DOTALL)
+    blocks = re.findall(r"```yaml\n(.*?)```", (Path(__file__).parents[3] / "README.md").read_text(), re.DOTALL)
     study, space = blocks
     (tmp_path / "mine.yaml").write_text(study)
     (tmp_path / "own.yaml").write_text(space)

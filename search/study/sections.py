@@ -1,0 +1,136 @@
+"""Sections of a study's question: what it may spend, how it suggests, confirms, and what a trial takes."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from ignm.config.data import Resolution
+from ignm.config.section import Section
+
+SHORTEST = 0.01
+"""kimg; below it a rung would be less than a batch."""
+
+Kimg = Annotated[float, Field(ge=SHORTEST, le=1e6)]
+Minutes = Annotated[float, Field(gt=0.0, le=1e6)]
+Objective = Literal["quality", "cost", "diversity"]
+"""`quality` and `cost` (seconds of training) are the better the lower, `diversity` the higher."""
+
+
+class DataQuestion(Section):
+    """The dataset that every trial trains on."""
+
+    name: str
+    resolution: Resolution
+
+
+class Budget(Section):
+    """What the search may spend."""
+
+    trials: Annotated[int, Field(ge=1, le=100_000)]
+    kimg: Kimg
+    """Of a trial that is not stopped early."""
+    first_rung: Kimg | None = None
+    """kimg at which a trial can first be stopped; null: an eighth of `kimg`."""
+    reduction: Annotated[int, Field(ge=2, le=16)] = 2
+    """Each rung is this many times the last one, and lets the best 1 in this many pass (Li et al. 2020)."""
+    minutes: Minutes | None = None
+    """Wall-clock limit of the search: then no trial is begun, and running ones stop at their next measurement."""
+    gpu_hours: Annotated[float, Field(gt=0.0)] | None = None
+    """As `minutes`, by the GPU-hours (without GPUs: CPU-hours) that the search's trials have held."""
+    money: Annotated[float, Field(gt=0.0)] | None = None
+    """As `gpu_hours`, at `resources.price`."""
+    finalists: Annotated[int, Field(ge=0, le=50)] = 0
+    """At the search's end the best stopped trials go on from their checkpoints until so many have come to `kimg`."""
+
+    @model_validator(mode="after")
+    def _rung_within(self) -> "Budget":
+        if self.first_rung is not None and self.first_rung > self.kimg:
+            raise ValueError(f"first_rung must not be above kimg ({self.kimg:g}), not {self.first_rung:g}")
+        return self
+
+    @property
+    def grace(self) -> float:
+        """kimg of the first rung."""
+        return self.first_rung if self.first_rung is not None else max(SHORTEST, self.kimg / 8)
+
+    def rungs(self) -> list[float]:
+        """kimg of the rungs below the full budget, rising."""
+        rungs, rung = [], self.grace
+        while rung < self.kimg:
+            rungs.append(rung)
+            rung *= self.reduction
+        return rungs
+
+    def measure_at(self, kimg: float) -> tuple[float, ...]:
+        """kimg at which a trial with a budget of `kimg` is measured: the rungs, and eighths of the budget."""
+        points = {round(point, 6) for point in (*self.rungs(), *(kimg * part / 8 for part in range(2, 9)))}
+        return (*sorted(point for point in points if point < kimg), kimg)
+
+
+class Confirm(Section):
+    """How the search's best configurations are judged: again, on seeds that the search has not seen."""
+
+    top: Annotated[int, Field(ge=1, le=50)] = 2
+    seeds: Annotated[int, Field(ge=1, le=50)] = 2
+    kimg: Kimg | None = None
+    """Budget of each run; null: the search's."""
+    baseline: bool = True
+    """Run the preset itself on the same seeds, so that there is something to compare with."""
+    minutes: Minutes | None = None
+    """Wall-clock time to aim at: the runs' kimg is lowered, for all alike, to what fits at the search's speeds."""
+
+
+class Resources(Section):
+    """What one trial takes of the cluster."""
+
+    cpus: Annotated[int, Field(ge=1, le=1024)] = 1
+    gpus: Annotated[float, Field(ge=0.0, le=64.0)] | None = None
+    """null: one if the cluster has any, else none."""
+    max_failures: Annotated[int, Field(ge=0, le=100)] = 2
+    """How often a trial whose process or node dies is taken up again from its checkpoint."""
+    checkpoint_kimg: Kimg | None = None
+    """A checkpoint between measurements every so many kimg; null: at measurements alone, and by the clock."""
+    checkpoint_minutes: Minutes | None = 10.0
+    """A checkpoint between measurements after so much training since the last; null: none by the clock."""
+    price: Annotated[float, Field(ge=0.0)] | None = None
+    """Money for an hour of a GPU (without GPUs: of a CPU); null: unknown, and no money is counted."""
+
+
+class Limits(Section):
+    """What a trial must keep to be of use; one that does not is infeasible to the sampler."""
+
+    memory_gib: Annotated[float, Field(gt=0.0)] | None = None
+    """Peak memory of training, as estimated before and measured on GPUs."""
+    seconds_per_kimg: Annotated[float, Field(gt=0.0)] | None = None
+
+
+class Suggesting(Section):
+    """How the next trial is chosen."""
+
+    sampler: Literal["tpe", "gp", "cmaes", "random", "qmc"] = "tpe"
+    objectives: Annotated[tuple[Objective, ...], Field(min_length=1)] = ("quality",)
+    """What is looked for; with more than one, trials are compared by all of them, and none is stopped early."""
+    limits: Limits = Limits()
+    presets: bool = True
+    """Try the four presets first, as far as they lie in the space."""
+    warm_start: tuple[str, ...] = ()
+    """Folders of earlier studies, whose trials the sampler learns from."""
+    storage: Literal["sqlite", "journal"] = "sqlite"
+    """How Optuna's study lies on disk."""
+
+    @model_validator(mode="after")
+    def _objectives_differ(self) -> "Suggesting":
+        if len(set(self.objectives)) < len(self.objectives):
+            raise ValueError("objectives: each may be named once")
+        return self
+
+
+class Tracking(Section):
+    """Where trials are shown beside the study's own folder."""
+
+    tensorboard: bool = False
+    """Scalars and samples of each trial, under `tensorboard/` of the study."""
+    mlflow: str | None = None
+    """URI of an MLflow tracking server, or a folder."""
+    wandb: str | None = None
+    """A project of Weights & Biases."""
