@@ -1,0 +1,159 @@
+"""A study between its driver's or a reader's local folder and the object store.
+
+The driver writes what is the study's (its question, plan, table, winner, report) and begins and ends trials; all else
+in a trial's folder is written there by the trial's process, and read from there by the driver.
+"""
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from ignm.errors import IgnmError
+from search.storage import optuna_study
+from search.storage.checkpoints import pull_newest, tidy
+from search.storage.lease import Lease
+from search.storage.location import Location, Role
+from search.storage.mirror import TRIES, Mirror, is_small
+
+QUESTION = "study.yaml"
+OURS = (QUESTION, "confirm.json", "clock.json", "results.parquet", "best", "report")
+"""What the driver writes, beside Optuna's study."""
+BEGUN = ("trial.json", "label.json")
+"""What the driver writes of a trial before it begins."""
+END = "status.json"
+SECONDS_BETWEEN_OPTUNA = 60.0
+READER_PATIENCE = 20.0
+"""Seconds."""
+_REPLACED = ".replaced"
+
+
+class KeptStudy:
+    """A study that this process drives, and mirrors as it goes on.
+
+    Each call that writes raises LostError where another driver has taken the study over.
+    """
+
+    def __init__(self, mirror: Mirror, lease: Lease, clock: Callable[[], float] = time.monotonic) -> None:
+        """Mirror the study in the driver's folder `mirror.local`, for as long as `lease` is held."""
+        self._mirror, self._lease, self._clock = mirror, lease, clock
+        self._optuna_at = clock()
+
+    def bring(self) -> int:
+        """Bring the study into the driver's folder, checkpoints left out; returns the bytes moved.
+
+        Where the driver before worked in this same folder, only trials have news. Else what is there is set aside
+        (`.replaced/`), and all comes from the store.
+        """
+        if self._lease.is_ours:
+            return self.follow()
+        _set_aside(self._mirror)
+        return self._mirror.pull()
+
+    def begin(self, name: str) -> None:
+        """Write a trial that was begun to the store; to be called before its process is told of it."""
+        self._lease.check()
+        self._mirror.push(*(f"trials/{name}/{file}" for file in BEGUN))
+
+    def follow(self, name: str = "") -> int:
+        """Read what the process of a trial, or all trials' processes, have written; returns the bytes moved."""
+        return self._mirror.pull(f"trials/{name}" if name else "trials", _of_process)
+
+    def end(self, name: str) -> None:
+        """Write a trial's end to the store, where it has not ended there, and remove its older checkpoints."""
+        self._lease.check()
+        self._mirror.push(f"trials/{name}/{END}")
+        remote = self._mirror.remote.inside(f"trials/{name}")
+        tidy(remote, remote.listing())
+
+    def keep(self, now: bool = False) -> int:
+        """Write what changed to the store; Optuna's study once a minute, or `now`. Returns the bytes moved."""
+        self._lease.check()
+        moved = self._mirror.push(*OURS)
+        if now or self._clock() - self._optuna_at >= SECONDS_BETWEEN_OPTUNA:
+            self._optuna_at = self._clock()
+            moved += self._keep_optuna()
+        return moved
+
+    def bring_checkpoint(self, name: str) -> None:
+        """Bring the newest checkpoint of a trial into the driver's folder, as for choosing the winner."""
+        bring_checkpoint(self._mirror, name)
+
+    def _keep_optuna(self) -> int:
+        # Beside the study, so that Optuna goes on writing while the copy is on its way.
+        aside = self._mirror.local / ".optuna"
+        optuna_study.snapshot(self._mirror.local / optuna_study.FOLDER, aside / optuna_study.FOLDER)
+        return Mirror(aside, self._mirror.remote).push(optuna_study.FOLDER)
+
+
+@contextmanager
+def driven(location: Location) -> Iterator[KeptStudy]:
+    """Drive a study in an object store, in `location.folder(Role.DRIVER)`: brought first, wholly written at the end.
+
+    Raises IgnmError where another driver does, and where the store cannot be used.
+    """
+    remote = location.remote()
+    remote.probe()
+    mirror = Mirror(location.folder(Role.DRIVER), remote)
+    with Lease(remote, mirror.local).held() as lease:
+        kept = KeptStudy(mirror, lease)
+        kept.bring()
+        try:
+            yield kept
+        except IgnmError:
+            # It may be the store's, or that the study is another's: then waiting for another write helps nobody.
+            raise
+        except BaseException:
+            kept.keep(now=True)
+            raise
+        kept.keep(now=True)
+
+
+def read_study(location: Location, patience: float = READER_PATIENCE) -> Path:
+    """Return a folder that holds a study as it stands, for reading: the study's own, or a copy brought up to date.
+
+    Checkpoints and Optuna's study are left out of a copy. Raises IgnmError where there is no study.
+    """
+    folder = location.folder(Role.READER)
+    if location.uri is not None:
+        mirror = Mirror(folder, location.remote(patience))
+        if mirror.remote.read(QUESTION) is None:
+            raise IgnmError(f"{location}: no study here (no {QUESTION}); expected the URI of a study, STORAGE/NAME")
+        mirror.pull("", lambda name: is_small(name) and not name.startswith(f"{optuna_study.FOLDER}/"), exact=True)
+    return folder
+
+
+def read_checkpoint(location: Location, name: str, patience: float = READER_PATIENCE) -> Path:
+    """Return a folder that holds a trial of the study with its newest checkpoint, for reading."""
+    folder = location.folder(Role.READER)
+    if location.uri is not None:
+        bring_checkpoint(Mirror(folder, location.remote(patience)), name)
+    return folder / "trials" / name
+
+
+def bring_checkpoint(mirror: Mirror, name: str) -> None:
+    """Bring the newest checkpoint of a trial into a study's folder."""
+    remote = mirror.remote.inside(f"trials/{name}")
+    for _ in range(TRIES):
+        try:
+            pull_newest(mirror.local / "trials" / name, remote, remote.listing())
+        except FileNotFoundError:
+            continue  # The trial's process has replaced it meanwhile.
+        return
+    raise IgnmError(f"{remote.uri}: its checkpoints are replaced faster than they can be read; try again")
+
+
+def _of_process(name: str) -> bool:
+    return is_small(name) and PurePosixPath(name).name not in BEGUN
+
+
+def _set_aside(mirror: Mirror) -> None:
+    """Move away what a driver has left in this folder, after which another one drove the study elsewhere."""
+    if any(mirror.local.glob("[!.]*")):
+        aside = mirror.local / _REPLACED
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir()
+        for each in mirror.local.glob("[!.]*"):
+            each.rename(aside / each.name)
+    mirror.clear()
