@@ -1,6 +1,6 @@
 """The stages of a study, each of which can be run again: what is done is kept, what is missing is run."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -9,27 +9,45 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 from ray import tune
+from ray.tune.schedulers import TrialScheduler
 from rich.console import Console
 
 from analysis.report import build_report
+from ignm.config import Config
 from ignm.data.cache import Dataset, data_root
+from ignm.data.targets import targets_of
 from ignm.errors import IgnmError
 from ignm.files import sweep
-from ignm.metrics.evaluator import Evaluator, resolve_extractor
+from ignm.metrics.evaluator import Evaluator
+from ignm.models.shape import DataShape
 from ignm.training.device import default_device
 from ignm.training.trial import check_config, check_new
+from search.clusters.preflight import preflight
+from search.clusters.version import code_version
 from search.confirming import begin_runs, make_plan
 from search.displaying.loading import load_dataset
 from search.displaying.stage import StageDisplay
-from search.running.ray_cluster import connected, run_trials, slots, tune_config_of
+from search.running.callbacks import HoldSlots, ShowResults, WriteEnds
+from search.running.capacity import cluster_totals, gpus_per_trial, slots
+from search.running.keeping import Keeper
+from search.running.memory import estimate_gib
+from search.running.ray_cluster import ClusterView, connected, run_trials, tune_config_of
+from search.running.watch import StageWatch
 from search.searcher.early_stopping import PruneByStudy
 from search.searcher.study_search import StudySearch
-from search.study.clock import StageClock
+from search.storage.location import Location, Role, locate
+from search.storage.studies import Keeping, driven
 from search.study.folder import Status, StudyFolder
-from search.study.progress import ProgressReader
+from search.study.heartbeat import Heartbeat, refuse_other_driver
+from search.study.progress import confirm_reader, search_reader
 from search.study.question import Question
-from search.study.record import read_question, record_question
+from search.study.record import facts_of, record_question, with_extractor
+from search.study.requests import StoppedByHand, clear_stop
 from search.study.results import write_results
+from search.study.spending import check_limits
+from search.tracking.registry import check_trackers, open_trackers
+from search.tracking.showing import Showing
+from search.tracking.tracker import Tracker
 from search.winner import keep_winner
 
 
@@ -38,53 +56,57 @@ class Study:
     """A study that is being run: its question, its folder, its data."""
 
     question: Question
+    location: Location
     folder: StudyFolder
+    """Where the driver works: the study itself, or its copy of what is in an object store."""
+    kept: Keeping
     dataset: Dataset
     metric: str
     console: Console
     address: str | None
+    heartbeat: Heartbeat
+    trackers: Mapping[str, Tracker]
 
     def search(self) -> None:
-        """Search the space; ends when the asked number of trials has ended or the time is over."""
+        """Search the space; ends when the asked number of trials has ended or a limit of the budget is used up."""
         question = self.question
-        clock = StageClock(self.folder.path / "clock.json", "search")
         check = partial(check_new, dataset=self.dataset)
-        searcher = StudySearch(self.folder, question, question.load_space(), self._tune_config(), check)
-        limit = question.budget.minutes
+        searcher = StudySearch(
+            self.folder, question, question.load_space(), self._tune_config(), check, self._memory_of(), self.kept
+        )
+        watch = StageWatch(self.folder, question, search_reader(self.folder, question), self.heartbeat, searcher.close)
+        over = next((limit for limit in watch.limits() if limit.over), None)
         missing = searcher.missing
-        if missing > 0 and limit is not None and clock.seconds >= limit * 60:
+        if missing > 0 and over is not None:
             searcher.close()
             searcher.end_unfinished()
             self.console.print(
-                f"search: its {limit:g} minutes are used up with {missing} trials not run; "
-                "raise budget.minutes to search on",
+                f"search: {over.field} is used up ({over}) with {missing} trials not run; "
+                f"raise {over.field} to search on",
                 highlight=False,
                 soft_wrap=True,
             )
         elif missing > 0:
-            reader = ProgressReader(self.folder, "search", question.budget.trials, stops_early=True)
-            scheduler = PruneByStudy(searcher)
-            with (
-                connected(self.address),
-                StageDisplay(self.console, reader, clock, self.metric, limit, searcher.close),
-            ):
-                run_trials(self.folder, question.resources, missing, {}, search_alg=searcher, scheduler=scheduler)
-            self._require_ended("search")
+            with self._connected():
+                self._run(watch, missing, {}, searcher, PruneByStudy(searcher))
         write_results(self.folder)
 
     def confirm(self) -> dict[str, Any]:
         """Run the best again on fresh seeds and keep the winner; returns the evidence."""
-        clock = StageClock(self.folder.path / "clock.json", "confirm")
-        with connected(self.address):
-            plan = make_plan(self.folder, self.question, slots(self.question.resources))
+        with self._connected():
+            plan = make_plan(self.folder, self.question, slots(self.question.resources, cluster_totals(self.address)))
             runs = begin_runs(self.folder, self.question, plan)
             waiting = [run for run in runs if run.status() is Status.RUNNING]
             if waiting:
-                reader = ProgressReader(self.folder, "confirm", len(runs), stops_early=False)
-                with StageDisplay(self.console, reader, clock, self.metric):
-                    names = tune.grid_search([run.name for run in waiting])
-                    run_trials(self.folder, self.question.resources, 1, self._tune_config() | {"trial": names})
-                self._require_ended("confirm")
+                for run in waiting:
+                    self.kept.begin(run.name)
+                reader = confirm_reader(self.folder)
+                watch = StageWatch(self.folder, self.question, reader, self.heartbeat)
+                names = tune.grid_search([run.name for run in waiting])
+                self._run(watch, 1, self._tune_config() | {"trial": names})
+        for run in runs:
+            if run.status() is Status.COMPLETED:
+                self.kept.bring_checkpoint(run.name)
         write_results(self.folder)
         return keep_winner(self.folder, self.dataset, self.question.base().config_id, self.question.evaluation)
 
@@ -93,6 +115,51 @@ class Study:
         write_results(self.folder)
         return build_report(self.folder.path)
 
+    @contextmanager
+    def _connected(self) -> Iterator[None]:
+        """Connect to Ray; a cluster's nodes must show first that trials can run there."""
+        with connected(self.address):
+            if self.address is not None:
+                with self.console.status("asking every node of the cluster"):
+                    preflight(str(self.location), self.dataset)
+            yield
+
+    def _run(
+        self,
+        watch: StageWatch,
+        count: int,
+        param_space: dict[str, Any],
+        search_alg: StudySearch | None = None,
+        scheduler: TrialScheduler | None = None,
+    ) -> None:
+        """Run a stage's trials, watched and shown; raise StoppedByHand where somebody asked for that."""
+        resources = self.question.resources
+        with (
+            ClusterView(resources, self.address) as watch.cluster,
+            watch,
+            Keeper(self.kept, watch.orders),
+            Showing(self.folder, self.trackers) as showing,
+            StageDisplay(self.console, watch, self.metric),
+        ):
+            totals = cluster_totals(self.address)
+            callbacks = [
+                WriteEnds(self.folder, self.kept),
+                HoldSlots(watch.meter, resources.cpus, gpus_per_trial(resources, totals)),
+                ShowResults(showing),
+            ]
+            run_trials(
+                self.folder, resources, totals, count, param_space, watch.orders, callbacks, search_alg, scheduler
+            )
+        if watch.orders.winding_up:
+            write_results(self.folder)
+            raise StoppedByHand
+        self._require_ended(watch.stage)
+
+    def _memory_of(self) -> Callable[[Config], float]:
+        targets = targets_of(self.question.base(), self.dataset)
+        shape = DataShape(self.dataset.channels, targets.counts, targets.continuous.shape[1])
+        return partial(estimate_gib, shape=shape)
+
     def _require_ended(self, stage: str) -> None:
         """Raise IgnmError while a trial of the stage has neither come to an end nor been given up."""
         left = [trial.name for trial in self.folder.all_trials(stage) if trial.status() is Status.RUNNING]
@@ -100,38 +167,47 @@ class Study:
             raise IgnmError(f"{self.folder.path}: could not be run: {', '.join(left)}; run the same command again")
 
     def _tune_config(self) -> dict[str, Any]:
-        return tune_config_of(self.folder, self.question.resources, data_root())
+        version = code_version() if self.address is not None else None
+        return tune_config_of(self.location, self.question.resources, data_root(), version)
 
 
 @contextmanager
-def opened(question: Question, storage: Path, console: Console, address: str | None = None) -> Iterator[Study]:
-    """Open a study for running: its dataset, its reference, its folder, locked against a second driver."""
-    folder = StudyFolder(storage / question.name)
-    question = _with_extractor(question, folder)
+def opened(
+    question: Question, storage: str | Path, console: Console, address: str | None = None, command: str = "run"
+) -> Iterator[Study]:
+    """Open a study for running: its dataset, its reference, its folder, held against a second driver.
+
+    `storage` is a folder or the URI of an object store; `command` is the stage that is run, or `run` for all: readers
+    are told how to go on by it.
+    """
+    check_limits(question)
+    check_trackers(question.tracking)
+    location = locate(storage).join(question.name)
+    folder = StudyFolder(location.folder(Role.DRIVER))
     dataset = load_dataset(console, question.data.name, question.data.resolution)
     check_config(question.base(), dataset)
-    with console.status("computing the reference statistics"):
-        evaluator = Evaluator(question.evaluation, dataset, default_device())
-    data = {
-        "name": dataset.name,
-        "resolution": dataset.resolution,
-        "channels": dataset.channels,
-        "images": len(dataset.images),
-        "fingerprint": dataset.fingerprint,
-    }
-    metric = {
-        "name": evaluator.metric,
-        "reference_id": evaluator.reference.id,
-        "images": question.evaluation.images,
-    }
-    with _held(folder):
-        record_question(folder, question, metric, data)
-        yield Study(question, folder, dataset, evaluator.metric, console, address)
+    with driven(location) as kept:
+        question = with_extractor(question, folder)
+        with console.status("computing the reference statistics"):
+            evaluator = Evaluator(question.evaluation, dataset, default_device())
+        metric = {
+            "name": evaluator.metric,
+            "reference_id": evaluator.reference.id,
+            "images": question.evaluation.images,
+        }
+        with _held(folder, command, address) as heartbeat:
+            record_question(folder, question, metric, facts_of(dataset))
+            kept.forget_stop()
+            kept.keep()
+            trackers = open_trackers(question.tracking, folder)
+            yield Study(
+                question, location, folder, kept, dataset, evaluator.metric, console, address, heartbeat, trackers
+            )
 
 
 @contextmanager
-def _held(folder: StudyFolder) -> Iterator[None]:
-    """Hold a study's folder, made if need be, against a second driver."""
+def _held(folder: StudyFolder, command: str, address: str | None) -> Iterator[Heartbeat]:
+    """Hold a study's folder, made if need be, against a second driver, and let everybody know."""
     try:
         folder.path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -144,15 +220,28 @@ def _held(folder: StudyFolder) -> Iterator[None]:
             f"{folder.path}: this study is being run already; watch it with `ignm status {folder.path}`"
         ) from None
     try:
+        refuse_other_driver(folder.path)
         sweep(folder.path)
-        yield
+        # What was asked of an earlier driver is not for this one.
+        clear_stop(folder.path)
+        with _beating(folder, command, address) as heartbeat:
+            yield heartbeat
     finally:
         lock.release()
 
 
-def _with_extractor(question: Question, folder: StudyFolder) -> Question:
-    """Settle `auto` once for the whole study: machines that hold different weights would choose different metrics."""
-    if question.evaluation.extractor != "auto":
-        return question
-    known = read_question(folder).evaluation.extractor if folder.question.exists() else resolve_extractor("auto")
-    return question.model_copy(update={"evaluation": question.evaluation.model_copy(update={"extractor": known})})
+@contextmanager
+def _beating(folder: StudyFolder, command: str, address: str | None) -> Iterator[Heartbeat]:
+    """Keep `driver.json` alive, and leave in it how the driver ended."""
+    heartbeat = Heartbeat(folder.path, command, address)
+    outcome = "failed"
+    try:
+        heartbeat.start()
+        yield heartbeat
+        outcome = "finished"
+    except (KeyboardInterrupt, StoppedByHand):
+        outcome = "stopped"
+        raise
+    finally:
+        heartbeat.close(outcome)
+        clear_stop(folder.path)

@@ -47,7 +47,7 @@ class Probe:
         held-out images by something else than their being new.
         """
         self._trainer = trainer
-        batch = trainer.config.optim.batch
+        batch = trainer.images_at_once
         self._numbers = ImageOrder(shown.real, trainer.seed).indices(0, _whole(min(IMAGES, shown.real), batch))
         self._train = shown.pixels(self._numbers)
         self._labels = shown.targets.batch(self._numbers, trainer.device).vectors
@@ -61,7 +61,7 @@ class Probe:
     def ask(self) -> Judging:
         """Judge as in training, batch statistics included, without disturbing it."""
         trainer = self._trainer
-        size = trainer.config.optim.batch
+        size = trainer.images_at_once
         judged: list[Tensor] = []
         slopes: list[Tensor] = []
         signals: list[Tensor] = []
@@ -93,12 +93,12 @@ class Probe:
 
     def _judged(self, pixels: npt.NDArray[np.uint8]) -> Tensor:
         """Logits (n,) of images; a discriminator that reads labels is not asked."""
-        size = self._trainer.config.optim.batch
+        size = self._trainer.images_at_once
         parts = range(0, len(pixels), size)
         return torch.cat([self._logits(self._batch(pixels, at), self._labels[at : at + size]) for at in parts]).double()
 
     def _batch(self, pixels: npt.NDArray[np.uint8], at: int) -> Tensor:
-        part = torch.from_numpy(np.array(pixels[at : at + self._trainer.config.optim.batch])).to(self._trainer.device)
+        part = torch.from_numpy(np.array(pixels[at : at + self._trainer.images_at_once])).to(self._trainer.device)
         images = part.permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
         return images.contiguous(memory_format=torch.channels_last)
 

@@ -6,8 +6,11 @@ A trial keeps its two newest ones, each in a directory named by the images it ha
 """
 
 import hashlib
+import io
+import json
 import logging
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,14 +21,14 @@ from torch import Tensor
 
 from ignm.config import Config, validated
 from ignm.errors import IgnmError
-from ignm.files import atomic_directory, read_json, write_json
+from ignm.files import atomic_directory, write_json
 from ignm.models.generator import Generator
 from ignm.models.networks import build_generator
 from ignm.models.shape import DataShape
 from ignm.training.measurement import Measurement, as_measurement
 from ignm.training.trainer import Trainer, check_finite
 
-FORMAT = 3
+FORMAT = 4
 KEPT = 2
 _log = logging.getLogger(__name__)
 
@@ -43,37 +46,56 @@ class Checkpoint:
     measurements: list[Measurement]
 
 
-def save_checkpoint(trainer: Trainer, measurements: list[Measurement], fingerprint: str, trial: Path) -> Path:
+def save_checkpoint(
+    trainer: Trainer,
+    measurements: list[Measurement],
+    fingerprint: str,
+    trial: Path,
+    check: Callable[[], None] = lambda: None,
+) -> Path:
     """Write a checkpoint under `trial` and remove those older than the last two.
 
-    Raises DivergedError, and writes nothing, where a number in it is not finite.
+    `check` is called when all is written and nothing is in place yet. Raises DivergedError, and writes nothing, where a
+    number in it is not finite; OSError, and leaves nothing, where the disk is full or away.
     """
     check_finite(trainer)
+    files = _contents(trainer)
+    description = {
+        "format": FORMAT,
+        "config": trainer.config.model_dump(mode="json"),
+        "seed": trainer.seed,
+        "shape": asdict(trainer.shape),
+        "data_fingerprint": fingerprint,
+        "images_seen": trainer.images_seen,
+        "torch": str(torch.__version__),
+        "measurements": [asdict(each) for each in measurements],
+        "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())},
+    }
     target = trial / f"checkpoint-{trainer.images_seen:010d}"
     with atomic_directory(target) as directory:
-        weights = {
-            f"{name}.{key}": value.contiguous()
-            for name, network in trainer.networks().items()
-            for key, value in network.state_dict().items()
-            if name != "generator_ema"
-        }
-        safetensors.torch.save_file(weights, directory / "networks.safetensors")
-        save_generator(trainer.average.state_dict(), directory / "generator_ema.safetensors")
-        torch.save(trainer.state(), directory / "state.pt")
-        description = {
-            "format": FORMAT,
-            "config": trainer.config.model_dump(mode="json"),
-            "seed": trainer.seed,
-            "shape": asdict(trainer.shape),
-            "data_fingerprint": fingerprint,
-            "images_seen": trainer.images_seen,
-            "torch": str(torch.__version__),
-            "measurements": [asdict(each) for each in measurements],
-            "sha256": {file.name: _digest(file) for file in sorted(directory.iterdir())},
-        }
+        for name, content in files.items():
+            (directory / name).write_bytes(content)
         write_json(directory / "checkpoint.json", description)
+        check()
     keep_newest(trial, KEPT)
     return target
+
+
+def _contents(trainer: Trainer) -> dict[str, bytes]:
+    # As bytes first: torch's and safetensors' own writers make other errors of a full disk.
+    weights = {
+        f"{name}.{key}": value.contiguous()
+        for name, network in trainer.networks().items()
+        for key, value in network.state_dict().items()
+        if name != "generator_ema"
+    }
+    state = io.BytesIO()
+    torch.save(trainer.state(), state)
+    return {
+        "networks.safetensors": safetensors.torch.save(weights),
+        "generator_ema.safetensors": generator_bytes(trainer.average.state_dict()),
+        "state.pt": state.getvalue(),
+    }
 
 
 def keep_newest(trial: Path, count: int) -> None:
@@ -82,32 +104,52 @@ def keep_newest(trial: Path, count: int) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def save_generator(weights: dict[str, Tensor], path: Path) -> None:
-    """Write a generator's weights as safetensors."""
-    safetensors.torch.save_file({key: value.contiguous() for key, value in weights.items()}, path)
+def generator_bytes(weights: dict[str, Tensor]) -> bytes:
+    """A generator's weights as safetensors."""
+    content: bytes = safetensors.torch.save({key: value.contiguous() for key, value in weights.items()})
+    return content
 
 
 def latest_checkpoint(trial: Path) -> Checkpoint | None:
-    """Return the newest intact checkpoint of a trial; a damaged one is logged and passed over."""
+    """Return the newest intact checkpoint of a trial; a damaged one is logged and passed over.
+
+    OSError where the storage cannot be read: what is on it may well be intact.
+    """
     for path in _candidates(trial):
         try:
-            return open_checkpoint(path)
+            return _opened(path)
         except IgnmError as error:
             _log.warning("%s; falling back to the one before", error)
     return None
 
 
+def discard_newer(trial: Path, found: Checkpoint | None) -> int:
+    """Remove the checkpoints that were passed over for `found`, None being none at all; returns how many."""
+    newer = [path for path in _candidates(trial) if found is None or path.name > found.path.name]
+    for path in newer:
+        shutil.rmtree(path, ignore_errors=True)
+    return len(newer)
+
+
 def open_checkpoint(path: Path) -> Checkpoint:
     """Open a checkpoint, or the newest one in a trial's directory; raise IgnmError where there is no intact one."""
-    if not (path / "checkpoint.json").exists():
-        inner = latest_checkpoint(path) if path.is_dir() else None
-        if inner is None:
-            raise IgnmError(
-                f"{path}: no checkpoint here; expected a directory with checkpoint.json, or a trial's directory"
-            )
-        return inner
     try:
-        description = read_json(path / "checkpoint.json")
+        if (path / "checkpoint.json").exists():
+            return _opened(path)
+        inner = latest_checkpoint(path) if path.is_dir() else None
+    except OSError as error:
+        raise IgnmError(f"{path}: cannot be read: {error}") from None
+    if inner is None:
+        raise IgnmError(
+            f"{path}: no checkpoint here; expected a directory with checkpoint.json, or a trial's directory"
+        )
+    return inner
+
+
+def _opened(path: Path) -> Checkpoint:
+    """Read a checkpoint; IgnmError where it is damaged, OSError where it cannot be read."""
+    try:
+        description = json.loads((path / "checkpoint.json").read_text(encoding="utf-8"))
         for name, digest in description["sha256"].items():
             if _digest(path / name) != digest:
                 raise IgnmError(f"{path / name}: damaged (its SHA-256 is not the one written down)")
@@ -122,7 +164,7 @@ def open_checkpoint(path: Path) -> Checkpoint:
             images_seen=description["images_seen"],
             measurements=[as_measurement(each) for each in description["measurements"]],
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError) as error:
         raise IgnmError(f"{path}: damaged checkpoint: {error}") from None
 
 

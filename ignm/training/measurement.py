@@ -64,6 +64,10 @@ class Measurement:
     """Median norm of the gradient of the generator's loss in a generated image: what the generator learns from."""
     held_out_gap: float | None = None
     """Mean logit of training images minus that of held-out ones, in standard deviations: 0 is not overfitted."""
+    batch_parts: int = 1
+    """Parts in which a batch was passed through the networks, so that it fitted into memory."""
+    memory_gib: float | None = None
+    """Largest memory held on the GPU at once, by this process since it took the trial up; None on a CPU."""
     defects: tuple[str, ...] = ()
     """Names from `ignm.diagnostics.defects`."""
 

@@ -1,7 +1,8 @@
-"""Memory that is freed stays with the process."""
+"""Memory that is freed stays with the process, until it is asked back."""
 
 import ctypes
 import logging
+from contextlib import suppress
 
 # From malloc.h of the GNU C library.
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4
@@ -22,3 +23,9 @@ def keep_freed_memory() -> bool:
     done = all(mallopt(name, value) for name, value in settings.items())
     _log.debug("freed memory is kept: %s", done)
     return done
+
+
+def give_back_freed_memory() -> None:
+    """Have the C library return what is free to the system now, where it can."""
+    with suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)

@@ -65,6 +65,15 @@ class RunningStatistics:
         """Whether every number so far is finite; asking waits for the device."""
         return bool(torch.isfinite(self._sums).all())
 
+    def state(self) -> dict[str, Any]:
+        """Everything that the next means depend on."""
+        return {"sums": self._sums, "gap": self._gap}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Continue from `state`, which is copied."""
+        self._sums.copy_(state["sums"])
+        self._gap = None if state["gap"] is None else state["gap"].to(self._sums.device)
+
     def take(self) -> dict[str, Any]:
         """Return the means since the last call by the names that a Measurement has, and begin anew.
 

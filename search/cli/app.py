@@ -8,7 +8,7 @@ from rich.logging import RichHandler
 
 from ignm import __version__
 from ignm.errors import IgnmError
-from search.cli import checkpoints, datasets, describing, studies, training
+from search.cli import checkpoints, clusters, datasets, describing, stopping, studies, training, watching
 from search.cli.console import errors
 
 EXIT_USER_ERROR = 2
@@ -26,8 +26,11 @@ app = typer.Typer(
 app.add_typer(datasets.app, name="data")
 training.register(app)
 studies.register(app)
+watching.register(app)
+stopping.register(app)
 checkpoints.register(app)
 describing.register(app)
+clusters.register(app)
 
 
 def _version(wanted: bool) -> None:

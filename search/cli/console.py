@@ -1,19 +1,49 @@
-"""Where user-facing text goes."""
+"""Where user-facing text goes, and what is said when a command is stopped."""
 
 import shlex
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
 
 import typer
 from rich.console import Console
 
 EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
 
 console = Console()
 errors = Console(stderr=True)
 
 
-def stopped() -> typer.Exit:
-    """Say how to go on after Ctrl-C, and return what ends the command."""
+@dataclass
+class Sigterm:
+    """Whether SIGTERM has come."""
+
+    came: bool = False
+
+
+@contextmanager
+def sigterm_stops() -> Iterator[Sigterm]:
+    """While it is entered, SIGTERM (as by `kill` or `ray job stop`) stops this process as Ctrl-C does."""
+    sigterm = Sigterm()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        # What it raises may be another KeyboardInterrupt by the time it has come through Ray.
+        sigterm.came = True
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield sigterm
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def stopped(terminated: bool = False) -> typer.Exit:
+    """Say how to go on after Ctrl-C, SIGTERM or `ignm stop`, and return what ends the command."""
     again = shlex.join(["ignm", *sys.argv[1:]])
     console.print(f"stopped; nothing measured is lost. Go on with: {again}", highlight=False, soft_wrap=True)
-    return typer.Exit(EXIT_INTERRUPTED)
+    return typer.Exit(EXIT_TERMINATED if terminated else EXIT_INTERRUPTED)

@@ -3,6 +3,7 @@
 import os
 import traceback
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
@@ -11,15 +12,27 @@ from typing import Any
 import torch
 from ray import tune
 
-from ignm.config import Evaluation
+from ignm.config import Config, Evaluation
 from ignm.data.cache import Dataset
 from ignm.data.store import open_dataset
+from ignm.data.targets import targets_of
+from ignm.errors import IgnmError
 from ignm.files import write_text
 from ignm.metrics.evaluator import REFERENCES, Evaluator
+from ignm.models.shape import DataShape
 from ignm.training.device import default_device
 from ignm.training.measurement import Measurement
+from ignm.training.out_of_memory import DoesNotFitError, is_out_of_memory
+from ignm.training.ownership import LostOwnershipError
+from ignm.training.parts import most_parts
+from ignm.training.patience import patiently
+from ignm.training.progress import CheckpointEvery
 from ignm.training.trainer import DivergedError
 from ignm.training.trial import run_trial
+from search.clusters.version import CodeVersion, code_version
+from search.running.memory import available_gib, estimate_gib, fitting_parts, hold_to
+from search.storage.location import Role, locate
+from search.storage.trials import KeptTrial, bring, mirror_of
 from search.study.folder import Status, StudyFolder
 
 
@@ -33,14 +46,61 @@ def _evaluator(evaluation: Evaluation, name: str, resolution: int, root: str) ->
     return Evaluator(evaluation, _dataset(name, resolution, root), default_device(), Path(root).parent / REFERENCES)
 
 
+def _ignore(kimg: float) -> None:
+    """Nobody asks how far it is, but those who read the trial's folder."""
+
+
+def _nothing() -> None:
+    """The checkpoint lies where it is read."""
+
+
+def _require_same_code(wanted: CodeVersion | None) -> None:
+    differences = wanted.differences(code_version()) if wanted is not None else []
+    if differences:
+        raise IgnmError(
+            f"{os.uname().nodename}: its code is not the driver's ({', '.join(differences)}); no trial runs here until "
+            "it is: `ray up` the cluster's file again, or install the project there anew"
+        )
+
+
+def parts_to_begin_with(config: Config, dataset: Dataset, device: torch.device, share: float) -> int:
+    """In how many parts a batch is likely to fit into a trial's share of a device.
+
+    DoesNotFitError, with the numbers, where it would not in any.
+    """
+    targets = targets_of(config, dataset)
+    shape = DataShape(dataset.channels, targets.counts, targets.continuous.shape[1])
+    available = available_gib(device, share)
+    parts = fitting_parts(config, shape, available)
+    if parts is None:
+        least = estimate_gib(config, shape, most_parts(config.optim.batch))
+        whose = f"{share:g} of the GPU" if device.type == "cuda" else "this machine"
+        raise DoesNotFitError(
+            f"not begun: it needs about {least:.2f} GiB even with the smallest parts of a batch, and {whose} has "
+            f"{available:.2f}"
+        )
+    return parts
+
+
 class TrialTrainable(tune.Trainable):
     """Runs the trial whose folder it is given; everything worth keeping is in that folder before it is reported."""
 
     def setup(self, config: dict[str, Any]) -> None:
-        """Begin, or continue, the trial `config["trial"]` of the study at `config["study"]`."""
+        """Begin, or continue, the trial `config["trial"]` of the study at `config["study"]`, a folder or a URI.
+
+        `cpus`: its threads; `checkpoint_kimg` and `checkpoint_minutes`: as `resources` of a study says; `version`: of
+        the driver's code, without which nothing is compared. Raises IgnmError where the code here is another.
+        """
+        _require_same_code(config.get("version"))
         torch.set_num_threads(config["cpus"])
-        self._trial = StudyFolder(Path(config["study"])).trial(config["trial"])
+        self._study, self._name = locate(config["study"]), config["trial"]
+        self._trial = StudyFolder(self._study.folder(Role.TRIALS)).trial(self._name)
+        self._kept: KeptTrial | None = None
         self._data_root = config["data_root"]
+        default = CheckpointEvery()
+        self._checkpoints = CheckpointEvery(
+            config.get("checkpoint_kimg", default.kimg), config.get("checkpoint_minutes", default.minutes)
+        )
         self._measurements: Iterator[Measurement] | None = None
 
     def step(self) -> dict[str, Any]:
@@ -51,14 +111,20 @@ class TrialTrainable(tune.Trainable):
             measurement = next(self._measurements)
         except DivergedError as error:
             return self._ended(Status.DIVERGED, str(error))
-        except (torch.OutOfMemoryError, MemoryError) as error:
-            return self._ended(Status.OUT_OF_MEMORY, str(error))
-        except Exception:
-            write_text(self._trial.path / "error.txt", traceback.format_exc())
+        except LostOwnershipError:
+            # The trial is another process's by now, its folder too.
+            raise
+        except Exception as error:
+            if isinstance(error, DoesNotFitError) or is_out_of_memory(error):
+                return self._ended(Status.OUT_OF_MEMORY, str(error))
+            with suppress(OSError):
+                write_text(self._trial.path / "error.txt", traceback.format_exc())
             raise
         done = measurement.point == self._kimg
         if done:
-            self._trial.end(Status.COMPLETED)
+            self._end(Status.COMPLETED)
+        elif self._kept is not None:
+            self._kept.keep()
         return asdict(measurement) | {"status": str(Status.COMPLETED if done else Status.RUNNING), "done": done}
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -68,10 +134,13 @@ class TrialTrainable(tune.Trainable):
         return True
 
     def cleanup(self) -> None:
-        """Let go of the trial, its lock included."""
+        """Let go of the trial: its lock, and the memory that it held."""
         if isinstance(self._measurements, Generator):
             self._measurements.close()
         self._measurements = None
+        if self._kept is not None:
+            self._kept.close(discard=True)
+            self._kept = None
 
     def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
         """Nothing: the trial's folder holds its checkpoints."""
@@ -81,13 +150,40 @@ class TrialTrainable(tune.Trainable):
         """Nothing: the trial's folder holds its checkpoints."""
 
     def _begin(self) -> Iterator[Measurement]:
+        if self._study.uri is not None:
+            self._kept = bring(mirror_of(self._study, self._name))
+        # A folder that is out of reach must not be taken for one that is not there.
+        patiently((self._trial.path / "trial.json").stat, str(self._trial.path))
         spec = self._trial.spec()
         self._kimg = spec.kimg
         data = (spec.config.data.name, spec.config.data.resolution, self._data_root)
         (self._trial.path / "error.txt").unlink(missing_ok=True)
         write_text(self._trial.path / "process", f"{os.uname().nodename} {os.getpid()}\n")
-        return run_trial(spec, _dataset(*data), self._trial.path, _evaluator(spec.evaluation, *data), default_device())
+        dataset, device, share = _dataset(*data), default_device(), self._share_of_gpu()
+        hold_to(device, share)
+        return run_trial(
+            spec,
+            dataset,
+            self._trial.path,
+            _evaluator(spec.evaluation, *data),
+            device,
+            on_progress=_ignore if self._kept is None else self._kept.progress,
+            on_checkpoint=_nothing if self._kept is None else self._kept.keep,
+            checkpoints=self._checkpoints,
+            batch_parts=parts_to_begin_with(spec.config, dataset, device, share),
+            take_over=True,
+        )
+
+    def _share_of_gpu(self) -> float:
+        given = self.trial_resources
+        # Without any, Ray hides no GPU, and nothing is known of who else is on it.
+        return float(given.required_resources.get("GPU", 0.0)) or 1.0 if given is not None else 1.0
+
+    def _end(self, status: Status, reason: str = "") -> None:
+        patiently(lambda: self._trial.end(status, reason), str(self._trial.path))
+        if self._kept is not None:
+            self._kept.keep()
 
     def _ended(self, status: Status, reason: str) -> dict[str, Any]:
-        self._trial.end(status, reason)
+        self._end(status, reason)
         return {"status": str(status), "done": True, "kimg": self._trial.kimg(), "quality": float("inf")}

@@ -1,4 +1,4 @@
-"""Early stopping by Optuna's pruner, whose rungs are kept in Optuna's study and so survive a restart."""
+"""Early stopping at rungs that are kept in Optuna's study, and so survive a restart."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ from search.searcher.study_search import StudySearch
 
 
 class PruneByStudy(FIFOScheduler):
-    """Stops a trial when the study's pruner says so (successive halving, asynchronous: Li et al. 2020)."""
+    """Stops a trial when the searcher says so (asynchronous successive halving: Li et al. 2020)."""
 
     def __init__(self, searcher: StudySearch) -> None:
-        """Judge by the study of `searcher`."""
+        """Judge by the rungs of `searcher`."""
         super().__init__()
         self._searcher = searcher
 

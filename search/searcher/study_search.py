@@ -1,62 +1,41 @@
 """Ray Tune's OptunaSearch, told the truth: pruned is PRUNED, failures count as bad, a restart finds everything.
 
-Optuna's study lies on disk beside the trials and is the searcher's only memory. Each of its trials names its folder,
-so a killed search takes up the unfinished trials under their own names before it asks for new ones.
+The trials' folders are the truth, and Optuna's study is the searcher's memory of them. Each of its trials names its
+folder, so a killed search takes up the unfinished trials under their own names before it asks for new ones.
 """
 
-import warnings
 from collections import deque
-from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.trial import FrozenTrial, TrialState
 from ray.tune.search import Searcher
 from ray.tune.search.optuna import OptunaSearch
 
 from ignm.config import Config, TrialSpec, override
-from ignm.errors import IgnmError
-from search.study.folder import Status, StudyFolder, Trial
+from search.searcher.distributions import defaults_of, distributions_of, suggest_value
+from search.searcher.finalists import BEATEN, OVER, candidates, count_completed
+from search.searcher.ledger import Ledger
+from search.searcher.memory import StudyMemory
+from search.searcher.outcome import Judge, MemoryOf, directions_of, images
+from search.searcher.outcome import number as measured_number
+from search.searcher.proposing import Check, Proposer
+from search.searcher.rebuilding import GOES_ON, bring_up, go_on
+from search.searcher.records import RUNG, Records
+from search.searcher.rungs import Rungs
+from search.searcher.samplers import build_sampler
+from search.searcher.view import WholeSpace
+from search.searcher.warm_start import warm_start
+from search.storage.studies import InPlace, Keeping
+from search.study.folder import Status, StudyFolder
 from search.study.question import Question
-from spaces.axis import Axis, ChoiceDomain, Value
+from spaces.axis import Value
 from spaces.space import Space
-
-NAME = "trial"
-"""User attribute of an Optuna trial: its folder's name."""
-REFUSED = "refused"
-"""User attribute, and constraint, of a suggestion that the config refuses; it is never trained."""
-QUALITY = "quality"
-MOST_REFUSALS = 200
-OVER = "the search's time was over"
-
-
-def open_optuna(folder: StudyFolder, question: Question) -> optuna.Study:
-    """Open, or begin, Optuna's study of a study folder."""
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    # Grouped sampling of conditional axes has been marked experimental since 2021.
-    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-    folder.optuna.parent.mkdir(parents=True, exist_ok=True)
-    storage = optuna.storages.RDBStorage(f"sqlite:///{folder.optuna}")
-    names = optuna.study.get_all_study_names(storage)
-    begun = len(optuna.load_study(study_name=question.name, storage=storage).trials) if question.name in names else 0
-    return optuna.create_study(
-        storage=storage,
-        study_name=question.name,
-        load_if_exists=True,
-        direction="minimize",
-        # Seeded by what is there already: a sampler restarted from its first seed would suggest the same points again.
-        sampler=optuna.samplers.TPESampler(
-            seed=question.seed + begun, multivariate=True, group=True, n_startup_trials=8
-        ),
-        pruner=optuna.pruners.SuccessiveHalvingPruner(
-            min_resource=_images(question.budget.grace), reduction_factor=question.budget.reduction
-        ),
-    )
 
 
 class StudySearch(OptunaSearch):
-    """Suggests the unfinished trials of a study first, then new ones, and tells Optuna how each ended."""
+    """Suggests a study's unfinished trials, then new ones, then finalists, and tells Optuna how each ended."""
 
     def __init__(
         self,
@@ -64,26 +43,40 @@ class StudySearch(OptunaSearch):
         question: Question,
         space: Space,
         tune_config: dict[str, Any],
-        check: Callable[[Config], None] = lambda config: None,
+        check: Check = lambda config: None,
+        memory_of: MemoryOf | None = None,
+        kept: Keeping | None = None,
     ) -> None:
-        """Open Optuna's study and reconcile it with the trial folders; `tune_config` is handed on to every trial.
+        """Open Optuna's study and bring it up to the trials' folders; `tune_config` is handed on to every trial.
 
-        `check` raises IgnmError for a config that cannot be trained on the study's dataset.
+        `check` raises IgnmError for a config that cannot be trained on the study's dataset; `memory_of` estimates the
+        GiB that training a config takes, for `limits.memory_gib`; `kept` mirrors a study that is not in place.
         """
-        self._folder, self._question, self._axes, self._check = folder, question, space, check
-        self._tune_config = tune_config
+        self._kept = kept or InPlace()
+        self._folder, self._question, self._axes = folder, question, space
+        self._tune_config, self._check = tune_config, check
         self._base: Config = question.base()
+        self._judge = Judge(question.suggesting, memory_of)
         self._names: dict[str, str] = {}
-        self._unfinished: deque[FrozenTrial] = deque()
+        """The trials that run, by Tune's identity of them."""
         self.closed = False
-        super().__init__(space=self._suggest_values, metric=QUALITY, mode="min")
-        self._reconcile()
-        self._enqueue_known_points()
+        super().__init__(space=self._suggest_values, metric="quality", mode="min")
+        self._unfinished = deque(bring_up(self._records, folder, space, self._judge))
+        warm_start(self._records, folder, question, space, self._judge)
+        self._proposer = Proposer(self._records, folder, question, space, self._judge, check)
+        self._rungs = Rungs(map(images, question.budget.rungs()), question.budget.reduction)
+        for name in self._records.named:
+            self._rungs.place(name, self._records.of(name).intermediate_values)
 
     @property
     def missing(self) -> int:
-        """Trials still to be run, unfinished ones included."""
-        return self._question.budget.trials - sum(trial.state.is_finished() for trial in self._named())
+        """Trials still to be run: unfinished ones, new ones as far as the space has any, and finalists at most."""
+        begun = len(self._records.named)
+        running = sum(not self._records.of(name).state.is_finished() for name in self._records.named)
+        ordinary = running + self._proposer.count_left(self._question.budget.trials - begun)
+        wanted = self._finalists_wanted(running)
+        able = candidates(self._records, self._folder)
+        return ordinary + (wanted if ordinary else sum(1 for _ in islice(able, wanted)))
 
     def close(self) -> None:
         """Suggest nothing new from now on, and stop what runs at its next measurement."""
@@ -91,49 +84,44 @@ class StudySearch(OptunaSearch):
 
     def end_unfinished(self) -> None:
         """End the trials that a killed run left unfinished, when there is no time for them any more."""
-        for frozen in self._unfinished:
-            trial = self._folder.trial(str(frozen.user_attrs[NAME]))
+        for name in self._unfinished:
+            trial = self._folder.trial(name)
             if (trial.path / "label.json").exists():
                 trial.end(Status.PRUNED, OVER)
-                tell(self._ot_study, optuna.Trial(self._ot_study, frozen._trial_id), trial)
+                self._tell(name)
         self._unfinished.clear()
 
     def suggest(self, trial_id: str) -> Any:
-        """Return the Tune config of the next trial, or FINISHED."""
+        """Return the Tune config of the next trial; None where one may be wanted later; or FINISHED."""
         if self.closed:
             return Searcher.FINISHED
-        if self._unfinished:
-            frozen = self._unfinished.popleft()
-            trial, values = optuna.Trial(self._ot_study, frozen._trial_id), dict(frozen.params)
-        else:
-            trial, values = self._ask()
-        self._ot_trials[trial_id] = trial
-        self._names[trial_id] = self._begin(trial, values).name
-        return {**self._tune_config, "trial": self._names[trial_id]}
+        name = self._resumed() or self._new() or self._finalist()
+        if name is None:
+            return None if self._names and self._finalists_wanted(0) > 0 else Searcher.FINISHED
+        self._names[trial_id] = name
+        return {**self._tune_config, "trial": name}
 
     def should_prune(self, trial_id: str, result: dict[str, Any]) -> bool:
-        """Report a measurement to Optuna and ask whether to go on; a no is written down before it is given."""
-        trial = self._ot_trials[trial_id]
-        _report(trial, result)
-        prune = self.closed or trial.should_prune()
-        if prune:
-            reason = OVER if self.closed else "not among the best at its rung"
-            self._folder.trial(self._names[trial_id]).end(Status.PRUNED, reason)
-        return prune
+        """Note a measurement and say whether to stop; a yes is written down before it is given."""
+        name = self._names[trial_id]
+        stop = self._is_beaten(name, result) or self.closed
+        if stop:
+            self._folder.trial(name).end(Status.PRUNED, OVER if self.closed else BEATEN)
+        return stop
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Nothing: the scheduler has reported it already, by `should_prune`."""
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Tell Optuna how the trial ended, by its folder: once, and not at all where it has yet to end."""
-        if trial_id in self._completed_trials:
+        name = self._names.pop(trial_id, None)
+        if name is None:
             return
-        self._completed_trials.add(trial_id)
-        trial = self._folder.trial(self._names[trial_id])
+        self._kept.follow(name)
         if error:
-            trial.end_failed()
-        if trial.status() is not Status.RUNNING:
-            tell(self._ot_study, self._ot_trials[trial_id], trial)
+            self._folder.trial(name).end_failed()
+        if self._folder.trial(name).status() is not Status.RUNNING:
+            self._tell(name)
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing to keep beside the study on disk; Tune expects a file."""
@@ -143,33 +131,58 @@ class StudySearch(OptunaSearch):
         """Nothing: the study on disk was read when this was made."""
 
     def _setup_study(self, mode: str | list[str]) -> None:
-        self._ot_study = open_optuna(self._folder, self._question)
+        suggesting = self._question.suggesting
+        # Before the file is opened: what cannot be had is said, and nothing is begun.
+        build_sampler(suggesting, self._axes, self._base, self._question.seed, 0)
+        ledger = Ledger(self._folder, self._question)
+        sampler, kind = build_sampler(suggesting, self._axes, self._base, self._question.seed, len(ledger.trials))
+        whole = WholeSpace(distributions_of(self._axes), defaults_of(self._axes, self._base))
+        self._records = Records(StudyMemory(kind, whole, directions_of(suggesting)), ledger, sampler)
+        self._ot_study = self._records.study
 
     def _suggest_values(self, trial: optuna.Trial) -> dict[str, Value]:
-        return self._axes.sample(self._base, lambda axis: _suggest_value(trial, axis))
+        return self._axes.sample(self._base, lambda axis: suggest_value(trial, axis))
 
-    def _ask(self) -> tuple[optuna.Trial, dict[str, Value]]:
-        """Ask for a point that the config accepts; others are told as infeasible and cost nothing."""
-        refusal = ""
-        for _ in range(MOST_REFUSALS):
-            trial = self._ot_study.ask()
-            values = self._suggest_values(trial)
-            try:
-                self._check(override(self._base, values))
-            except IgnmError as error:
-                refusal = str(error)
-                trial.set_constraint(REFUSED, 1.0)
-                trial.set_user_attr(REFUSED, refusal)
-                self._ot_study.tell(trial, state=TrialState.PRUNED)
-            else:
-                return trial, values
-        raise IgnmError(
-            f"space {self._axes.name}: the config refused {MOST_REFUSALS} suggestions running, the last one so:\n"
-            f"  {refusal}\n  give the axes concerned a condition (`when:`)"
-        )
+    def _resumed(self) -> str | None:
+        """An unfinished trial; its folder is made again where the kill came before it."""
+        if not self._unfinished:
+            return None
+        name = self._unfinished.popleft()
+        known = self._records.of(name)
+        self._begin(name, known.number, dict(known.params), override(self._base, known.params))
+        return name
 
-    def _begin(self, trial: optuna.Trial, values: dict[str, Value]) -> Trial:
-        config = override(self._base, values)
+    def _new(self) -> str | None:
+        if len(self._records.named) >= self._question.budget.trials:
+            return None
+        proposal = self._proposer.propose()
+        if proposal is None:
+            return None
+        at, values, config = proposal
+        name = f"search-{at:04d}-{config.config_id[:8]}"
+        # Optuna learns the name first: a kill in between leaves a name without a folder, which is made again.
+        self._records.begin(at, name)
+        self._begin(name, at, values, config)
+        self._proposer.begun(name)
+        return name
+
+    def _finalist(self) -> str | None:
+        """A stopped trial that goes on, where those that run now would not be enough."""
+        if self._finalists_wanted(len(self._names)) == 0:
+            return None
+        name = next(candidates(self._records, self._folder), None)
+        if name is not None:
+            # A kill in between leaves a folder that goes on, and is told to Optuna at the next start.
+            self._folder.trial(name).reopen()
+            self._kept.begin(name)
+            go_on(self._records, name)
+        return name
+
+    def _finalists_wanted(self, hoped_for: int) -> int:
+        """Trials that have still to come to the full budget, when so many are hoped to."""
+        return max(0, self._question.budget.finalists - count_completed(self._records) - hoped_for)
+
+    def _begin(self, name: str, at: int, values: dict[str, Value], config: Config) -> None:
         budget = self._question.budget
         spec = TrialSpec(
             config=config,
@@ -178,77 +191,26 @@ class StudySearch(OptunaSearch):
             measure_at=budget.measure_at(budget.kimg),
             evaluation=self._question.evaluation,
         )
-        name = f"search-{trial.number:04d}-{config.config_id[:8]}"
-        # Optuna learns the name first: a kill in between leaves a name without a folder, which is made again, and never
-        # a folder that nobody knows.
-        trial.set_user_attr(NAME, name)
-        return self._folder.begin_trial(name, spec, {"number": trial.number, "parameters": values})
+        self._folder.begin_trial(name, spec, {"number": at, "parameters": values})
+        self._kept.begin(name)
 
-    def _reconcile(self) -> None:
-        """Close what has ended, queue what has not, and drop what never began."""
-        for frozen in self._ot_study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            live = optuna.Trial(self._ot_study, frozen._trial_id)
-            name = frozen.user_attrs.get(NAME)
-            if name is None:
-                self._ot_study.tell(live, state=TrialState.FAIL)
-            elif self._folder.trial(name).status() is Status.RUNNING:
-                self._unfinished.append(frozen)
-            else:
-                tell(self._ot_study, live, self._folder.trial(name))
+    def _is_beaten(self, name: str, result: dict[str, Any]) -> bool:
+        """Note a measurement; whether the trial is not among the best at this rung."""
+        if not self._judge.stops_early or "point" not in result:
+            return False
+        step, value = images(result["point"]), measured_number(result, "quality")
+        at = self._records.named[name]
+        self._records.report(at, step, value)
+        self._rungs.place(name, {step: value})
+        trial = self._records.of(name)
+        # A trial that goes on repeats what it measured before; it has been judged there, and a finalist for good.
+        judged = step < max(trial.intermediate_values) or step <= trial.user_attrs.get(RUNG, 0)
+        if judged or GOES_ON in trial.user_attrs or step not in self._rungs:
+            return False
+        if self._rungs.stops(name, step):
+            return True
+        self._records.mark(at, RUNG, step)
+        return False
 
-    def _enqueue_known_points(self) -> None:
-        """Queue the preset and the question's points, where neither a trial nor the queue has them yet."""
-        waiting = self._ot_study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
-        known = [trial.params for trial in self._named()] + [trial.system_attrs["fixed_params"] for trial in waiting]
-        for point in ({}, *self._question.points):
-            try:
-                values = self._axes.values_of(self._base, override(self._base, point))
-            except IgnmError:
-                if point:
-                    raise
-                continue  # The preset itself may lie outside the space; then it is not tried by the search.
-            if values not in known:
-                known.append(values)
-                self._ot_study.enqueue_trial(values)
-
-    def _named(self) -> list[FrozenTrial]:
-        return [trial for trial in self._ot_study.get_trials(deepcopy=False) if NAME in trial.user_attrs]
-
-
-def _suggest_value(trial: optuna.Trial, axis: Axis) -> Value:
-    domain = axis.domain
-    if isinstance(domain, ChoiceDomain):
-        choice: Value = trial.suggest_categorical(axis.path, domain.values)
-        return choice
-    if domain.kind == "int":
-        return trial.suggest_int(axis.path, int(domain.low), int(domain.high), log=domain.log)
-    return trial.suggest_float(axis.path, domain.low, domain.high, log=domain.log)
-
-
-def _images(kimg: float) -> int:
-    """Optuna counts in whole steps; ours are images."""
-    return round(kimg * 1000)
-
-
-def _report(trial: optuna.Trial, measurement: dict[str, Any]) -> None:
-    """Report a measurement at its point of the schedule, so that trials of any batch size meet on the same rungs."""
-    step = _images(measurement["point"])
-    if step not in trial.study._storage.get_trial(trial._trial_id).intermediate_values:
-        trial.report(measurement[QUALITY], step)
-
-
-def tell(study: optuna.Study, trial: optuna.Trial, ended: Trial) -> None:
-    """Tell Optuna how a trial ended: diverged and out-of-memory ones as infeasible, so that they count as bad."""
-    status = ended.status()
-    measurements = ended.measurements()
-    for measurement in measurements:
-        _report(trial, measurement)
-    bad = (Status.DIVERGED, Status.OUT_OF_MEMORY)
-    for kind in bad:
-        trial.set_constraint(str(kind), float(status is kind))
-    trial.set_user_attr("status", str(status))
-    if status is Status.COMPLETED and measurements:
-        study.tell(trial, measurements[-1][QUALITY], skip_if_finished=True)
-    else:
-        state = TrialState.PRUNED if status in (*bad, Status.PRUNED) else TrialState.FAIL
-        study.tell(trial, state=state, skip_if_finished=True)
+    def _tell(self, name: str) -> None:
+        self._records.end(self._records.named[name], self._judge.outcome(self._folder.trial(name)))

@@ -18,10 +18,14 @@ from search.storage.location import Location, Role
 from search.storage.mirror import TRIES, Mirror, is_small
 
 QUESTION = "study.yaml"
-OURS = (QUESTION, "confirm.json", "clock.json", "results.parquet", "best", "report")
+STOP = "stop.json"
+"""A request to stop, which anybody may leave."""
+OURS = (QUESTION, "driver.json", "confirm.json", "clock.json", "results.parquet", "best", "report")
 """What the driver writes, beside Optuna's study."""
 BEGUN = ("trial.json", "label.json")
 """What the driver writes of a trial before it begins."""
+SLOT = "slot.json"
+"""What the driver writes of a trial that runs."""
 END = "status.json"
 SECONDS_BETWEEN_OPTUNA = 60.0
 READER_PATIENCE = 20.0
@@ -55,10 +59,15 @@ class KeptStudy:
         """Write a trial that was begun to the store; to be called before its process is told of it."""
         self._lease.check()
         self._mirror.push(*(f"trials/{name}/{file}" for file in BEGUN))
+        # One that goes on has ended there.
+        self._mirror.remote.remove([f"trials/{name}/{END}"])
 
     def follow(self, name: str = "") -> int:
-        """Read what the process of a trial, or all trials' processes, have written; returns the bytes moved."""
-        return self._mirror.pull(f"trials/{name}" if name else "trials", _of_process)
+        """Read what the process of a trial has written, or those of all trials, and whether somebody asked for a stop.
+
+        Returns the bytes moved.
+        """
+        return self._mirror.pull(f"trials/{name}" if name else "", _of_others)
 
     def end(self, name: str) -> None:
         """Write a trial's end to the store, where it has not ended there, and remove its older checkpoints."""
@@ -70,7 +79,8 @@ class KeptStudy:
     def keep(self, now: bool = False) -> int:
         """Write what changed to the store; Optuna's study once a minute, or `now`. Returns the bytes moved."""
         self._lease.check()
-        moved = self._mirror.push(*OURS)
+        slots = (f"trials/{path.parent.name}/{SLOT}" for path in self._mirror.local.glob(f"trials/*/{SLOT}"))
+        moved = self._mirror.push(*OURS, *slots)
         if now or self._clock() - self._optuna_at >= SECONDS_BETWEEN_OPTUNA:
             self._optuna_at = self._clock()
             moved += self._keep_optuna()
@@ -80,6 +90,10 @@ class KeptStudy:
         """Bring the newest checkpoint of a trial into the driver's folder, as for choosing the winner."""
         bring_checkpoint(self._mirror, name)
 
+    def forget_stop(self) -> None:
+        """Remove a request to stop that was left for an earlier driver."""
+        self._mirror.remote.remove([STOP])
+
     def _keep_optuna(self) -> int:
         # Beside the study, so that Optuna goes on writing while the copy is on its way.
         aside = self._mirror.local / ".optuna"
@@ -87,12 +101,42 @@ class KeptStudy:
         return Mirror(aside, self._mirror.remote).push(optuna_study.FOLDER)
 
 
+class InPlace:
+    """A study in a folder that all processes share: there is nothing to move."""
+
+    def begin(self, name: str) -> None:
+        """Nothing."""
+
+    def follow(self, name: str = "") -> int:
+        """Nothing."""
+        return 0
+
+    def end(self, name: str) -> None:
+        """Nothing."""
+
+    def keep(self, now: bool = False) -> int:
+        """Nothing."""
+        return 0
+
+    def bring_checkpoint(self, name: str) -> None:
+        """Nothing."""
+
+    def forget_stop(self) -> None:
+        """Nothing."""
+
+
+Keeping = KeptStudy | InPlace
+
+
 @contextmanager
-def driven(location: Location) -> Iterator[KeptStudy]:
-    """Drive a study in an object store, in `location.folder(Role.DRIVER)`: brought first, wholly written at the end.
+def driven(location: Location) -> Iterator[Keeping]:
+    """Drive a study in `location.folder(Role.DRIVER)`: from an object store brought first, wholly written at the end.
 
     Raises IgnmError where another driver does, and where the store cannot be used.
     """
+    if location.uri is None:
+        yield InPlace()
+        return
     remote = location.remote()
     remote.probe()
     mirror = Mirror(location.folder(Role.DRIVER), remote)
@@ -144,8 +188,9 @@ def bring_checkpoint(mirror: Mirror, name: str) -> None:
     raise IgnmError(f"{remote.uri}: its checkpoints are replaced faster than they can be read; try again")
 
 
-def _of_process(name: str) -> bool:
-    return is_small(name) and PurePosixPath(name).name not in BEGUN
+def _of_others(name: str) -> bool:
+    ours = (*BEGUN, SLOT)
+    return name == STOP or (name.startswith("trials/") and is_small(name) and PurePosixPath(name).name not in ours)
 
 
 def _set_aside(mirror: Mirror) -> None:

@@ -5,6 +5,9 @@ from pathlib import Path
 
 from ignm.files import read_json, write_json
 
+CLOCK = "clock.json"
+"""In a study's folder."""
+
 
 class StageClock:
     """Seconds used by each stage of a study; `tick` it now and then."""

@@ -72,6 +72,17 @@ class Trial:
             write_json(self.path / "status.json", {"status": str(status), "reason": reason})
             keep_newest(self.path, 1)
 
+    @property
+    def reopened(self) -> bool:
+        """Whether it was pruned once, and went on."""
+        return (self.path / "pruned.json").exists()
+
+    def reopen(self) -> None:
+        """Let a pruned trial go on from its checkpoint; how it had ended is kept as `pruned.json`."""
+        if self.status() is not Status.PRUNED:
+            raise IgnmError(f"{self.path}: {self.status()}; only a pruned trial can go on")
+        (self.path / "status.json").replace(self.path / "pruned.json")
+
     def end_failed(self) -> None:
         """Write down that its process failed for good; one that never got to begin is left for another run."""
         if not (self.path / "process").exists():

@@ -12,8 +12,10 @@ import torch
 
 from ignm.config import read_yaml, to_yaml, validated
 from ignm.config.files import leaves
+from ignm.data.cache import Dataset
 from ignm.errors import IgnmError
 from ignm.files import write_text
+from ignm.metrics.evaluator import resolve_extractor
 from search.study.folder import StudyFolder
 from search.study.question import Question
 
@@ -41,15 +43,9 @@ _LIBRARIES = ("ignm", "torch", "torchvision", "ray", "optuna", "numpy", "pandas"
 def record_question(folder: StudyFolder, question: Question, metric: dict[str, Any], data: dict[str, Any]) -> None:
     """Write `study.yaml`, or check that an earlier one asks the same; raise IgnmError where it does not."""
     before = read_yaml(folder.question) if folder.question.exists() else {}
-    base = question.base()
-    axes = [axis.model_dump(mode="json") for axis in question.load_space().axes]
+    derived = _derived(question)
     if before:
-        _check_same(
-            folder,
-            before,
-            question,
-            {"data": data, "metric": metric, "axes": axes, "base": base.model_dump(mode="json")},
-        )
+        _check_same(folder, before, question, {"data": data, "metric": metric, **derived})
     now = datetime.now(UTC).isoformat(timespec="seconds")
     made_with = {
         "commit": _commit(),
@@ -59,9 +55,8 @@ def record_question(folder: StudyFolder, question: Question, metric: dict[str, A
     record: dict[str, Any] = {
         "name": question.name,
         "question": question.model_dump(mode="json"),
-        "axes": axes,
-        "base_config_id": base.config_id,
-        "base": base.model_dump(mode="json"),
+        "base_config_id": question.base().config_id,
+        **derived,
         "data": data,
         "metric": metric,
         "created": before.get("created", now),
@@ -77,6 +72,38 @@ def record_question(folder: StudyFolder, question: Question, metric: dict[str, A
 def read_question(folder: StudyFolder) -> Question:
     """Read back what a study asked."""
     return validated(Question, read_yaml(folder.question).get("question"), str(folder.question))
+
+
+def facts_of(dataset: Dataset) -> dict[str, Any]:
+    """What a study's record says of its dataset."""
+    return {
+        "name": dataset.name,
+        "resolution": dataset.resolution,
+        "channels": dataset.channels,
+        "images": len(dataset.images),
+        "fingerprint": dataset.fingerprint,
+    }
+
+
+def check_same(folder: StudyFolder, question: Question, dataset: Dataset) -> None:
+    """Raise IgnmError where the folder holds another study of this name, as far as that is seen without measuring."""
+    if folder.question.exists():
+        before = read_yaml(folder.question)
+        facts = {"data": facts_of(dataset), "metric": before.get("metric"), **_derived(question)}
+        _check_same(folder, before, question, facts)
+
+
+def _derived(question: Question) -> dict[str, Any]:
+    axes = [axis.model_dump(mode="json") for axis in question.load_space().axes]
+    return {"axes": axes, "base": question.base().model_dump(mode="json")}
+
+
+def with_extractor(question: Question, folder: StudyFolder) -> Question:
+    """Settle `auto` once for the whole study: machines that hold different weights would choose different metrics."""
+    if question.evaluation.extractor != "auto":
+        return question
+    known = read_question(folder).evaluation.extractor if folder.question.exists() else resolve_extractor("auto")
+    return question.model_copy(update={"evaluation": question.evaluation.model_copy(update={"extractor": known})})
 
 
 def hardware() -> dict[str, Any]:

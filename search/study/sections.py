@@ -131,6 +131,6 @@ class Tracking(Section):
     tensorboard: bool = False
     """Scalars and samples of each trial, under `tensorboard/` of the study."""
     mlflow: str | None = None
-    """URI of an MLflow tracking server, or a folder."""
+    """Address of an MLflow tracking server, or `sqlite:///FILE`."""
     wandb: str | None = None
     """A project of Weights & Biases."""

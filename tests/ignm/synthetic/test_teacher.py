@@ -17,7 +17,7 @@ from ignm.models.networks import build_discriminator, build_generator
 from ignm.models.shape import DataShape
 from ignm.synthetic import teacher
 from ignm.synthetic.pool import fingerprint_of, open_pool
-from ignm.training.checkpoint import load_generator, open_checkpoint, save_checkpoint, save_generator
+from ignm.training.checkpoint import generator_bytes, load_generator, open_checkpoint, save_checkpoint
 
 CPU = torch.device("cpu")
 
@@ -52,7 +52,7 @@ def best(tmp_path, trial):
     folder.mkdir()
     checkpoint = open_checkpoint(trial)
     save_config(checkpoint.config, folder / "config.yaml")
-    save_generator(load_generator(checkpoint, CPU).state_dict(), folder / "generator.safetensors")
+    (folder / "generator.safetensors").write_bytes(generator_bytes(load_generator(checkpoint, CPU).state_dict()))
     write_json(folder / "evidence.json", {"shape": asdict(checkpoint.shape)})
     return folder
 

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from support.configs import TINY
@@ -16,6 +18,14 @@ def tiny_images():
 
 
 @pytest.fixture
+def dataset(tiny_images, tmp_path):
+    class Images(SimpleNamespace):
+        name, resolution, channels, fingerprint, path = "tiny", 16, 3, "f1", tmp_path / "data" / "tiny" / "16"
+
+    return Images(images=tiny_images, test_images=tiny_images[:0])
+
+
+@pytest.fixture
 def judged_apart(monkeypatch):
     """Send each batch through the discriminator's forward, where hooks see it; that it comes to the same is tested
     beside `judge_together`."""
@@ -23,4 +33,4 @@ def judged_apart(monkeypatch):
     def apart(network, batches, labels):
         return [network(batch, labels) for batch in batches]
 
-    monkeypatch.setattr("ignm.training.trainer.judge_together", apart)
+    monkeypatch.setattr("ignm.training.discriminator_step.judge_together", apart)

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from ignm.config import Evaluation, TrialSpec, override
 from ignm.errors import IgnmError
 from ignm.initialisation.transfer import Copied
-from ignm.training import trainer as trainer_module
+from ignm.training import players
 from ignm.training.checkpoint import latest_checkpoint, save_checkpoint
 from ignm.training.trainer import Trainer
 from ignm.training.training_set import TrainingSet
@@ -230,7 +230,7 @@ def test_a_trial_that_could_not_begin_leaves_its_directory_to_the_one_that_can(
     trial = tmp_path / "trial"
     tuned = override(tiny_config, {"init.checkpoint": str(source)})
     with monkeypatch.context() as patched:
-        patched.setattr(trainer_module, "transfer", lambda network, weights: Copied(0, 10, ()))
+        patched.setattr(players, "transfer", lambda network, weights: Copied(0, 10, ()))
         with pytest.raises(IgnmError, match="nothing of its generator fits"):
             next(run(tuned, dataset, trial))
     assert not (trial / "trial.json").exists()

@@ -1,86 +1,16 @@
 import json
 import shutil
-from types import SimpleNamespace
 
 import pytest
 import torch
+from support.trials import CPU, HARD, POINTS, WeightSum, equal, final_state, run, spec
 
-from ignm.config import Evaluation, TrialSpec, override
+from ignm.config import override
 from ignm.errors import IgnmError
-from ignm.training import trial
-from ignm.training.checkpoint import latest_checkpoint, load_generator, open_checkpoint
+from ignm.training import ownership
+from ignm.training.checkpoint import load_generator, open_checkpoint
 from ignm.training.measurement import read_measurements
 from ignm.training.trainer import DivergedError
-from ignm.training.trial import run_trial
-
-CPU = torch.device("cpu")
-POINTS = (0.08, 0.16, 0.24)
-HARD = {
-    "loss.adversarial": "relativistic",
-    "loss.penalty": "r1",
-    "loss.interval": 3,
-    "discriminator.normalisation": "layer",
-    "discriminator.spectral_norm": True,
-    "augment.policy": "ada",
-    "augment.target": 0.5,
-    "augment.adapt_kimg": 1.0,
-    "data.synthetic.fraction": 0.5,
-    "data.synthetic.count": 20,
-    "data.degrade.blur": 0.5,
-    "data.degrade.keep": 0.9,
-    "data.mirror": True,
-    "optim.n_critic": 2,
-}
-
-
-class WeightSum:
-    """Scores a generator by its weights, so that any difference between two runs shows."""
-
-    def __init__(self, value=None):
-        self.value = value
-
-    def score(self, generator):
-        quality = self.value or sum(p.double().abs().sum().item() for p in generator.parameters())
-        return SimpleNamespace(
-            quality=quality, quality_error=0.5, diversity=1.0, metric="sum", reference_id="none", count=1, columns={}
-        )
-
-
-@pytest.fixture
-def dataset(tiny_images, tmp_path):
-    class Images(SimpleNamespace):
-        name, resolution, channels, fingerprint, path = "tiny", 16, 3, "f1", tmp_path / "data" / "tiny" / "16"
-
-    return Images(images=tiny_images, test_images=tiny_images[:0])
-
-
-def spec(config, points=POINTS, seed=0):
-    return TrialSpec(config=config, seed=seed, kimg=points[-1], measure_at=points, evaluation=Evaluation())
-
-
-def run(specification, dataset, directory, evaluator=None):
-    return run_trial(specification, dataset, directory, evaluator or WeightSum(), CPU)
-
-
-def final_state(directory):
-    checkpoint = latest_checkpoint(directory)
-    state = torch.load(checkpoint.path / "state.pt", weights_only=True)
-    state.pop("seconds")
-    return (
-        (checkpoint.path / "networks.safetensors").read_bytes(),
-        (checkpoint.path / "generator_ema.safetensors").read_bytes(),
-        state,
-    )
-
-
-def equal(a, b):
-    if isinstance(a, torch.Tensor):
-        return torch.equal(a, b)
-    if isinstance(a, dict):
-        return a.keys() == b.keys() and all(equal(a[key], b[key]) for key in a)
-    if isinstance(a, list | tuple):
-        return len(a) == len(b) and all(map(equal, a, b))
-    return a == b
 
 
 @pytest.mark.parametrize("changes", [{}, HARD], ids=["dcgan", "everything on"])
@@ -122,10 +52,10 @@ def test_a_truncated_newest_checkpoint_costs_one_interval_and_nothing_else(tmp_p
 
 
 def test_no_checkpoint_is_left_half_written(tmp_path, tiny_config, dataset, monkeypatch):
-    broken = run(spec(tiny_config), dataset, tmp_path)
+    broken = run(spec(tiny_config), dataset, tmp_path, storage_patience=0.0)
     next(broken)
     monkeypatch.setattr(torch, "save", lambda *a, **k: (_ for _ in ()).throw(OSError(28, "No space left on device")))
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(IgnmError, match=r"a checkpoint: No space left on device, for \d+ s; free some space"):
         next(broken)
     assert [p.name for p in tmp_path.glob("*checkpoint*")] == ["checkpoint-0000000080"]
     assert len(read_measurements(tmp_path / "measurements.jsonl")) == 1
@@ -163,7 +93,7 @@ def test_other_images_under_the_same_name_are_refused(tmp_path, tiny_config, dat
 
 
 def test_two_processes_do_not_train_in_one_directory(tmp_path, tiny_config, dataset, monkeypatch):
-    monkeypatch.setattr(trial, "LOCK_SECONDS", 0.0)
+    monkeypatch.setattr(ownership, "LOCK_SECONDS", 0.0)
     first = run(spec(tiny_config), dataset, tmp_path)
     next(first)
     with pytest.raises(IgnmError, match="another process is training there"):

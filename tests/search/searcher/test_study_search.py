@@ -9,14 +9,10 @@ from ray.tune.search import Searcher
 
 from ignm.errors import IgnmError
 from ignm.files import write_json
-from search.searcher.study_search import StudySearch, open_optuna
-from search.study.folder import Status, StudyFolder
+from search.searcher.ledger import open_optuna
+from search.searcher.study_search import StudySearch
+from search.study.folder import Status
 from search.study.results import collect
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return StudyFolder(tmp_path / "small")
 
 
 def opened(folder, question):
@@ -159,6 +155,7 @@ def test_a_point_that_the_config_refuses_costs_no_trial(folder, question, tmp_pa
         "axes:\n"
         "- {path: discriminator.normalisation, strategy: structure, choice: [batch, layer]}\n"
         "- {path: loss.penalty, strategy: loss, choice: [r1, null]}\n"
+        "- {path: optim.generator.lr, strategy: optim, log_float: [1e-4, 1e-3]}\n"
     )
     asked = question.model_copy(update={"space": str(path)})
     search = opened(folder, asked)

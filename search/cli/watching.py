@@ -1,0 +1,101 @@
+"""`ignm status` and `ignm best`: how a study stands, from anywhere that reads its folder."""
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+from rich.live import Live
+from rich.table import Table
+
+from search.cli.console import console
+from search.cli.places import FOLDER, STORAGE, open_folder, place_of
+from search.cli.sentences import winner_sentence
+
+if TYPE_CHECKING:
+    from search.study.folder import StudyFolder
+    from search.study.standing import Standing
+
+REDRAW_SECONDS = 3.0
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    for command in (status, best):
+        app.command()(command)
+
+
+def status(
+    folder: Path = FOLDER,
+    storage: Path = STORAGE,
+    as_json: bool = typer.Option(False, "--json", help="All of it as JSON, for programs."),
+    watch: bool = typer.Option(False, "--watch", help="Draw it anew every few seconds, until its driver has ended."),
+) -> None:
+    """Tell how a study stands: driver, nodes, trials, rungs, best so far, cost, time left. Works while it runs."""
+    from search.displaying.standing import picture
+    from search.study.standing import read_standing
+
+    opened = _open_begun(folder, storage)
+    standing = read_standing(opened)
+    if as_json:
+        typer.echo(json.dumps(standing.as_json(), indent=2))
+    elif watch and standing.alive:
+        _watch(opened, standing)
+    else:
+        console.print(picture(standing), highlight=False, soft_wrap=True)
+
+
+def best(
+    folder: Path = FOLDER,
+    storage: Path = STORAGE,
+    as_json: bool = typer.Option(False, "--json", help="The evidence as JSON, for programs."),
+) -> None:
+    """Tell the winner: its configuration, its numbers, and where it lies."""
+    from ignm.errors import IgnmError
+    from ignm.files import read_json
+
+    opened = open_folder(folder, storage)
+    path = opened.best / "evidence.json"
+    if not path.exists():
+        raise IgnmError(f"{opened.path}: no winner yet; `ignm run` its study to the end of the confirm stage")
+    evidence = read_json(path, "parameters", "seeds", "mean", "sd", "metric", "kimg", "baseline", "name", "config_id")
+    if as_json:
+        typer.echo(json.dumps(evidence, indent=2))
+        return
+    console.print(winner_sentence(evidence), highlight=False, soft_wrap=True)
+    table = Table("axis", "value", box=None, padding=(0, 2, 0, 0))
+    for axis, value in evidence["parameters"].items():
+        table.add_row(axis, "null" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value))
+    console.print(table)
+    console.print(f"config: {opened.best / 'config.yaml'}", highlight=False, soft_wrap=True)
+    console.print(f"samples: {opened.best / 'samples.png'}", highlight=False, soft_wrap=True)
+
+
+def _open_begun(folder: Path, storage: Path) -> "StudyFolder":
+    from ignm.errors import IgnmError
+    from search.study.heartbeat import read_driver
+
+    try:
+        return open_folder(folder, storage)
+    except IgnmError:
+        place = place_of(folder, storage)
+        driver = read_driver(place)
+        if driver is None or not driver.alive():
+            raise
+        raise IgnmError(f"{place}: this study is only being begun, by {driver}; look again in a few seconds") from None
+
+
+def _watch(opened: "StudyFolder", standing: "Standing") -> None:
+    from search.displaying.standing import picture
+    from search.study.standing import read_standing
+
+    try:
+        with Live(picture(standing), console=console, auto_refresh=False, transient=True) as live:
+            while standing.alive:
+                live.update(picture(standing), refresh=True)
+                time.sleep(REDRAW_SECONDS)
+                standing = read_standing(opened)
+    except KeyboardInterrupt:
+        pass
+    console.print(picture(standing), highlight=False, soft_wrap=True)

@@ -1,0 +1,1 @@
+"""Clusters: checking the file that describes one, and the nodes of one that runs."""

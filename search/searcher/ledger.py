@@ -1,0 +1,186 @@
+"""Optuna's study on disk, written beside the one in memory: what optuna-dashboard shows, and a restart reads.
+
+It may lag behind the trials' folders, or be lost: it is brought up to them when the study is opened again.
+"""
+
+import copy
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import optuna
+import sqlalchemy
+from filelock import FileLock
+from optuna.exceptions import StorageInternalError
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
+
+from ignm.errors import IgnmError
+from search.searcher.outcome import CONSTRAINT, Outcome, directions_of
+from search.study.folder import StudyFolder
+from search.study.question import Question
+
+_log = logging.getLogger(__name__)
+
+RELATIVE = ":relative_params:"
+"""In the names of the system attributes by which samplers of several processes tell each other what they suggest."""
+LOCKED_SECONDS = 60.0
+"""How long to wait for another program that reads the file."""
+# What tells that a file cannot be read, other than that it cannot be read just now.
+_DAMAGED = (DatabaseError, ValueError, LookupError, RuntimeError, AssertionError, TypeError)
+_FAILED = (StorageInternalError, SQLAlchemyError, OSError)
+
+
+class Ledger:
+    """Writes each trial down as it begins, is measured and ends; a write that fails is no reason to stop the search."""
+
+    def __init__(self, folder: StudyFolder, question: Question) -> None:
+        """Open, or begin, the file; a damaged one is set aside. Raises IgnmError where another program holds it."""
+        self.path = path_of(folder, question)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._question = question
+        self.trials: list[FrozenTrial] = []
+        """As they were when it was opened."""
+        try:
+            self._open()
+        except OperationalError as error:
+            raise IgnmError(f"{self.path}: cannot be opened: {error.orig}; does another program hold it?") from None
+        except _DAMAGED as error:
+            aside = _set_aside(self.path)
+            _log.warning(
+                "%s: damaged (%s); set aside as %s, and made again from the trials' folders",
+                self.path, _first_line(error), aside.name,
+            )  # fmt: skip
+            self._open()
+        self._ids = {trial.number: trial._trial_id for trial in self.trials}
+        self._behind = False
+
+    def add(self, trial: FrozenTrial) -> None:
+        """Write a whole trial down; its number follows the last one's."""
+
+        def write() -> None:
+            # What samplers tell each other while a trial runs is of no use to a later driver.
+            kept = copy.copy(trial)
+            kept.system_attrs = {k: v for k, v in trial.system_attrs.items() if RELATIVE not in k}
+            self._ids[trial.number] = self._storage.create_new_trial(self._study_id, template_trial=kept)
+
+        self._write(write)
+
+    def report(self, number: int, step: int, value: float) -> None:
+        """Write a measurement down."""
+        self._write(lambda: self._storage.set_trial_intermediate_value(self._ids[number], step, value))
+
+    def mark(self, number: int, key: str, value: Any) -> None:
+        """Set a user attribute of a trial."""
+        self._write(lambda: self._storage.set_trial_user_attr(self._ids[number], key, value))
+
+    def end(self, number: int, outcome: Outcome, known: Sequence[int] = ()) -> None:
+        """Write an end down, with the measurements but those at `known` steps."""
+
+        def write() -> None:
+            trial_id = self._ids[number]
+            for step, value in outcome.intermediate.items():
+                if step not in known:
+                    self._storage.set_trial_intermediate_value(trial_id, step, value)
+            for key, limit in outcome.constraints.items():
+                self._storage.set_trial_system_attr(trial_id, CONSTRAINT + key, limit)
+            self._storage.set_trial_user_attr(trial_id, "status", str(outcome.status))
+            self._storage.set_trial_state_values(trial_id, outcome.state, outcome.values)
+
+        self._write(write)
+
+    def drop(self, number: int) -> None:
+        """Write down that a trial never began."""
+
+        def write() -> None:
+            self._storage.set_trial_state_values(self._ids[number], TrialState.FAIL)
+
+        self._write(write)
+
+    def _open(self) -> None:
+        name, storage = self._question.name, self._question.suggesting.storage
+        if storage == "journal":
+            _cut_torn_line(self.path)
+        self._storage = _STORAGES[storage](self.path)
+        optuna.create_study(
+            storage=self._storage,
+            study_name=name,
+            load_if_exists=True,
+            directions=directions_of(self._question.suggesting),
+        )
+        self._study_id = self._storage.get_study_id_from_name(name)
+        self.trials = self._storage.get_all_trials(self._study_id, deepcopy=False)
+
+    def _write(self, action: Callable[[], None]) -> None:
+        if self._behind:
+            return
+        try:
+            action()
+        except _FAILED as error:
+            # Later trials would get wrong numbers: nothing more is written until the study is opened again.
+            self._behind = True
+            _log.warning(
+                "%s: cannot be written (%s); the search goes on without it, and the next run brings it up to date",
+                self.path, _first_line(error),
+            )  # fmt: skip
+
+
+def open_optuna(folder: StudyFolder, question: Question) -> optuna.Study:
+    """Open Optuna's study on disk to look at it."""
+    path = path_of(folder, question)
+    if not path.exists():
+        raise IgnmError(f"{path}: no such file; the search of study {folder.name} has not begun")
+    return optuna.load_study(study_name=question.name, storage=_STORAGES[question.suggesting.storage](path))
+
+
+def path_of(folder: StudyFolder, question: Question) -> Path:
+    """Where Optuna's study lies."""
+    return folder.path / "optuna" / _FILES[question.suggesting.storage]
+
+
+def _sqlite(path: Path) -> BaseStorage:
+    storage = RDBStorage(f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": LOCKED_SECONDS}})
+    storage.engine.dispose()
+    # A trial's rows are written together, not one by one.
+    storage.scoped_session.remove()
+    storage.scoped_session.configure(autoflush=False)
+    # Not waiting for the disk is safe against a killed process; what a power cut may tear is made again.
+    sqlalchemy.event.listen(storage.engine, "connect", lambda made, _: made.execute("pragma synchronous=off"))
+    return storage
+
+
+def _journal(path: Path) -> BaseStorage:
+    # Optuna's own locks outlive a killed process; this one goes with it.
+    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    return JournalStorage(JournalFileBackend(str(path), lock_obj=lock))  # type: ignore[arg-type]
+
+
+def _cut_torn_line(path: Path) -> None:
+    """Drop the half of a line that a killed writer left; the next one would be glued to it."""
+    if not path.exists():
+        return
+    whole = path.read_bytes().rfind(b"\n") + 1
+    if whole < path.stat().st_size:
+        with path.open("r+b") as file:
+            file.truncate(whole)
+
+
+_STORAGES: dict[str, Callable[[Path], BaseStorage]] = {"sqlite": _sqlite, "journal": _journal}
+_FILES = {"sqlite": "study.db", "journal": "journal.log"}
+
+
+def _set_aside(path: Path) -> Path:
+    """Move a damaged file out of the way, with sqlite's own journal of it."""
+    taken = len(list(path.parent.glob(f"{path.name}.damaged-*")))
+    aside = path.with_name(f"{path.name}.damaged-{taken + 1}")
+    path.replace(aside)
+    for rest in path.parent.glob(f"{path.name}-*"):
+        rest.unlink()
+    return aside
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

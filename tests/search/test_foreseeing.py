@@ -1,0 +1,149 @@
+"""The dry run: what it foresees, and that it leaves nothing behind."""
+
+import re
+
+import pytest
+import yaml
+from support.studies import begun, trial_of
+
+from ignm.files import write_json
+from search.foreseeing import expected_kimg
+from search.study.folder import Status
+from search.study.question import Question
+from search.study.sections import Budget
+from search.timing import known_speed
+
+
+@pytest.fixture
+def dry_run(ignm, home, monkeypatch, tmp_path, small_study):
+    """`ignm run --dry-run` of the small study, changed; fails where Ray is started or anything is written."""
+    import ray
+
+    def run(*arguments, command="run", **changes):
+        monkeypatch.setenv("IGNM_HOME", str(home))
+        monkeypatch.setattr(ray, "init", lambda *a, **k: pytest.fail("started Ray"))
+        monkeypatch.setattr("search.timing.TRY_SECONDS", 0.05)
+        monkeypatch.setattr("search.running.capacity.os.cpu_count", lambda: 4)
+        (tmp_path / "small.yaml").write_text(yaml.safe_dump(small_study | changes))
+        before = files(tmp_path), files(home)
+        result = ignm(command, "small.yaml", "--dry-run", *arguments)
+        assert (files(tmp_path), files(home)) == before
+        return result
+
+    return run
+
+
+def files(root):
+    return {path: path.stat().st_mtime_ns for path in root.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("budget", "kimg"),
+    [
+        ({"kimg": 8, "first_rung": 1}, 1 + 1 / 2 + 2 / 4 + 4 / 8),
+        ({"kimg": 9, "first_rung": 1, "reduction": 3}, 1 + 2 / 3 + 6 / 9),
+        ({"kimg": 6, "first_rung": 2}, 2 + 2 / 2 + 2 / 4),
+        ({"kimg": 5, "first_rung": 5}, 5),
+    ],
+)
+def test_early_stopping_saves_what_it_should(budget, kimg):
+    assert expected_kimg(Budget(trials=1, **budget), True) == pytest.approx(kimg)
+    assert expected_kimg(Budget(trials=1, **budget), False) == budget["kimg"]
+
+
+def test_a_study_is_foreseen_by_a_try_and_nothing_is_left(dry_run):
+    code, text = dry_run()
+    assert code == 0, text
+    assert "a dry run" in text
+    assert "3 axes, 4 discrete combinations, 1 continuous dimension" in text
+    assert "search: 5 trials, of 2 kimg, the best 1 in 2 going on at 0.5, 1; 10 kimg at most, about 5 expected" in text
+    assert "confirm: 4 runs of 2 kimg (2 fresh seeds each)" in text
+    assert "here: 4 slots, 1 CPU each" in text
+    assert re.search(r"speed: [0-9.e-]+ s for a kimg in a slot, tried out on \d+ images on CPU", text)
+    assert "set resources.price to have it in money" in text
+
+
+def test_search_alone_confirms_nothing(dry_run):
+    text = dry_run(command="search")[1]
+    assert "search takes about" in text
+    assert "confirm" not in text
+
+
+def measured(tmp_path, small_study, name, seconds, **changes):
+    """A study of that name with one trial that held its slot for so long, for 2.01 kimg."""
+    question = Question.model_validate(small_study | {"name": name} | changes)
+    folder = begun(tmp_path / "studies", question)
+    trial = trial_of(folder, question, 0, (0.5, 9.0), (2.0, 8.0), status=Status.COMPLETED)
+    write_json(trial.path / "slot.json", {"seconds": seconds, "cpu_hours": seconds / 3600, "gpu_hours": 0})
+    return folder
+
+
+def test_an_earlier_study_tells_the_speed_and_the_cost(dry_run, tmp_path, small_study):
+    measured(tmp_path, small_study, "earlier", 2010)
+    code, text = dry_run("--set", "resources.price=0.5", "--set", "budget.trials=8")
+    assert code == 0, text
+    assert "1e+03 s for a kimg in a slot, measured in 1 trial of studies/earlier" in text
+    # 8 trials of 1 kimg expected, 2 at most; 4 slots; 4 confirm runs of 2 kimg at once.
+    assert "search takes about 33:20, at most 1:06:40" in text
+    assert "confirm takes about 33:20" in text
+    hours = (8 * 1000 + 8 * 1000) / 3600
+    most = (16 * 1000 + 8 * 1000) / 3600
+    assert f"about {hours:.3g} CPU-hours, at most {most:.3g}" in text
+    assert f"in money about {hours / 2:.2f}, at most {most / 2:.2f}" in text
+
+
+def test_only_studies_of_this_resolution_tell_the_speed(tmp_path, small_study, question):
+    storage = tmp_path / "studies"
+    assert known_speed(question, storage) is None
+    measured(tmp_path, small_study, "larger", 9, data={"name": "drawn", "resolution": 32})
+    assert known_speed(question, storage) is None
+    measured(tmp_path, small_study, "same", 201)
+    assert known_speed(question, storage).seconds_per_kimg == pytest.approx(100)
+    measured(tmp_path, small_study, "small", 402)  # its own trials come first
+    assert known_speed(question, storage).seconds_per_kimg == pytest.approx(200)
+
+
+def test_trials_that_have_ended_cost_nothing_more(dry_run, tmp_path, small_study, home):
+    from ignm.data.store import open_dataset
+    from search.study.record import facts_of, record_question
+
+    question = Question.model_validate(small_study)
+    folder = begun(tmp_path / "studies", question)
+    folder.question.unlink()
+    facts = facts_of(open_dataset("drawn", 16, home / "data"))
+    record_question(folder, question, {"name": "fd_scatter", "reference_id": "r", "images": 64}, facts)
+    for number in range(3):
+        trial_of(folder, question, number, (0.5, 9.0), status=Status.PRUNED)
+    text = dry_run()[1]
+    assert "search: 5 trials, 3 of them ended, of 2 kimg" in text
+    assert "4 kimg at most" in text
+
+
+def test_a_limit_that_will_end_the_search_is_named(dry_run, tmp_path, small_study):
+    measured(tmp_path, small_study, "earlier", 2010)
+    budget = small_study["budget"] | {"minutes": 5, "gpu_hours": 100}
+    text = dry_run(budget=budget)[1]
+    assert "limit budget.minutes: 5 minutes, 0 used; it will probably end the search" in text
+    assert "limit budget.gpu_hours: 100 CPU-hours, 0 used" in text
+    assert text.count("it will probably") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("--set", "data.name=nobody"), "no dataset 'nobody'"),
+        (("--set", "budget.money=3"), "set resources.price"),
+        (("--set", "resources.cpus=64"), "a trial takes 64 CPU(s)"),
+        (("--set", "evaluation.split=test"), "holds 0 images out"),
+        (("--set", "budget.trails=3"), "did you mean 'trials'?"),
+    ],
+)
+def test_a_bad_question_fails_as_when_it_is_run(dry_run, arguments, expected):
+    code, text = dry_run(*arguments)
+    assert (code, expected in text) == (2, True), text
+
+
+def test_another_study_of_this_name_is_found(dry_run, tmp_path, small_study):
+    begun(tmp_path / "studies", Question.model_validate(small_study | {"seed": 9}))
+    code, text = dry_run()
+    assert (code, "seed: 9 -> 0" in text) == (2, True), text
