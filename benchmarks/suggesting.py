@@ -1,11 +1,13 @@
 """How long the driver takes for each event of a simulated trial, and its memory: `python -m benchmarks.suggesting`.
 
 Nothing is trained and Ray is not started: a trial is suggested, measured at each rung, stopped or ended, and told. Each
-study begins with as many trials as it is asked for, made up and kept in its folders and in Optuna's file, is opened as
-after a restart, and then goes on for `--count` trials; times are of those.
+study is first let grow to the size asked for (with random suggestions, which are quick), is opened as after a restart,
+and then goes on for `--count` trials; times are of those. With `--place`, studies are kept there and grow on from
+run to run; each 1,000 trials take some 40 seconds.
 """
 
 import argparse
+import itertools
 import json
 import math
 import os
@@ -38,12 +40,19 @@ def main() -> None:
     parser.add_argument("--storages", nargs="+", default=["sqlite"])
     parser.add_argument("--space", default="first")
     parser.add_argument("--count", type=int, default=200, help="trials timed, once the study has its size")
+    parser.add_argument("--place", type=Path, help="folder for the studies; without it they are made anew and removed")
     asked = parser.parse_args()
+    place = asked.place or Path(tempfile.mkdtemp(prefix="suggesting-"))
     print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
-    for storage in asked.storages:
-        for sampler in asked.samplers:
-            for size in asked.sizes:
-                _measure_in_own_process(sampler, storage, size, asked.space, asked.count)
+    try:
+        for sampler, storage in itertools.product(asked.samplers, asked.storages):
+            for size in sorted(asked.sizes):
+                _measure_in_own_process(
+                    place / f"{asked.space}-{storage}", sampler, storage, size, asked.space, asked.count
+                )
+    finally:
+        if asked.place is None:
+            shutil.rmtree(place, ignore_errors=True)
 
 
 def _measure_in_own_process(*arguments: object) -> None:
@@ -60,25 +69,21 @@ def _measure_in_own_process(*arguments: object) -> None:
         raise SystemExit(f"failed: {arguments}")
 
 
-def measure(sampler: str, storage: str, size: int, space: str, count: int) -> None:
-    place = Path(tempfile.mkdtemp(prefix="suggesting-"))
-    try:
-        question = question_of(sampler, storage, space, size + count)
-        folder = StudyFolder(place / "simulated")
-        _grow(folder, question, size)
-        begun = time.perf_counter()
-        search = _open(folder, question)
-        opened = time.perf_counter() - begun
-        times = Simulation(search, folder, random.Random(1)).run(count)
-        memory = _rss_mb()
-        for event in EVENTS:
-            own = np.asarray(times[event]) * 1e3
-            (wall50, cpu50), (wall99, cpu99) = np.percentile(own, [50, 99], axis=0)
-            row = [sampler, storage, f"{size:,}", event, str(len(own))]
-            row += [f"{each:.1f}" for each in (wall50, wall99, cpu50, cpu99)]
-            print("|", " | ".join([*row, f"{memory:.0f}", f"{opened:.1f}"]), "|", flush=True)
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
+def measure(place: Path, sampler: str, storage: str, size: int, space: str, count: int) -> None:
+    folder = StudyFolder(place / "simulated")
+    _grow(folder, question_of("random", storage, space, size), size)
+    before = len(folder.all_trials())
+    begun = time.perf_counter()
+    search = _open(folder, question_of(sampler, storage, space, before + count))
+    opened = time.perf_counter() - begun
+    times = Simulation(search, folder, random.Random(1)).run(count)
+    memory = _rss_mb()
+    for event in EVENTS:
+        own = np.asarray(times[event]) * 1e3
+        (wall50, cpu50), (wall99, cpu99) = np.percentile(own, [50, 99], axis=0)
+        row = [sampler, storage, f"{before:,}", event, str(len(own))]
+        row += [f"{each:.1f}" for each in (wall50, wall99, cpu50, cpu99)]
+        print("|", " | ".join([*row, f"{memory:.0f}", f"{opened:.1f}"]), "|", flush=True)
 
 
 def question_of(sampler: str, storage: str, space: str, trials: int) -> Question:
@@ -94,9 +99,10 @@ def question_of(sampler: str, storage: str, space: str, trials: int) -> Question
 
 
 def _grow(folder: StudyFolder, question: Question, size: int) -> None:
-    """Make a study of so many trials: drawn at random, which is quick, and told like any others."""
-    quick = question.model_copy(update={"suggesting": question.suggesting.model_copy(update={"sampler": "random"})})
-    Simulation(_open(folder, quick), folder, random.Random(0)).run(size)
+    """Let a study grow to so many trials, if it has less."""
+    lacking = size - len(folder.all_trials())
+    if lacking > 0:
+        Simulation(_open(folder, question), folder, random.Random(size)).run(lacking)
 
 
 def _open(folder: StudyFolder, question: Question) -> StudySearch:

@@ -136,6 +136,8 @@ class _Bilinear(torch.autograd.Function):
 
 def differentiable(operation: Operation, first: Tensor, second: Tensor, geometry: Geometry) -> Tensor:
     """Apply an operation so that it has derivatives of every order in both arguments."""
+    if not torch.is_grad_enabled():
+        return operation(first, second, geometry)
     made: Tensor = _Bilinear.apply(operation, first, second, geometry)
     return made
 

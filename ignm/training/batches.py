@@ -44,11 +44,10 @@ class Batches:
             batch = torch.from_numpy(self._shown.pixels(indices))
         else:
             batch = self._resident[torch.from_numpy(indices).to(self._device)]
-        images = batch.permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
         if mirror and self._config.data.mirror:
             coins = torch.rand(len(indices), generator=self.random(Stream.MIRROR, start), device=self._device) < 0.5
-            images = torch.where(coins[:, None, None, None], images.flip(3), images)
-        images = images.contiguous(memory_format=torch.channels_last)
+            batch = torch.where(coins[:, None, None, None], batch.flip(2), batch)
+        images = batch.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last).float().div_(127.5).sub_(1.0)
         return RealBatch(images, self._shown.targets.batch(indices, self._device), indices)
 
     def labels(self, start: int) -> LabelBatch:

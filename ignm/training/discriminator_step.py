@@ -51,9 +51,14 @@ class DiscriminatorStep:
         self._lazy = is_lazy(self._config.loss)
         self.logit_means: tuple[Tensor, Tensor] | None = None
 
-    def take(self, at: int, parts: Sequence[Part]) -> Judged:
-        """Learn from the images at positions `at`, ..., in one pass for each part."""
-        shown = self._show(at, parts)
+    def take(self, at: int, parts: Sequence[Part], shared: bool) -> tuple[Judged, Tensor | None]:
+        """Learn from the images at positions `at`, ..., in one pass for each part.
+
+        Returns also the generated images with their graph where they are `shared` with the generator's step; those made
+        in parts are not, for the graph is what takes the memory.
+        """
+        shared = shared and len(parts) == 1
+        shown, made = self._show(at, parts, shared)
         self._players.clear("discriminator")
         said = [self._learn(shown.part(part), part.share) for part in parts]
         gradient = self._penalise_and_update(at, shown, parts)
@@ -63,25 +68,25 @@ class DiscriminatorStep:
             self.logit_means = _moved(self.logit_means, real, fake)
         centred = self._adversarial.centred(real, fake)
         self._augmenting.observe(centred)
-        return judged(torch.stack(losses).sum(), real, fake, centred, gradient)
+        return judged(torch.stack(losses).sum(), real, fake, centred, gradient), made if shared else None
 
-    def _show(self, at: int, parts: Sequence[Part]) -> _Shown:
+    def _show(self, at: int, parts: Sequence[Part], shared: bool) -> tuple[_Shown, Tensor]:
         batch, augmenting = self._batches.real(at), self._augmenting
         real = augmenting.shown(batch.images, _AUGMENT, at, 0)
-        noise = self._batches.latents(Stream.DISCRIMINATOR_LATENTS, at)
+        noise = self._batches.latents(Stream.LATENTS, at)
         with self._players.computing():
-            with torch.no_grad():
-                fake = _whole(
+            with torch.set_grad_enabled(shared):
+                made = _whole(
                     parts,
                     [self._players.generator(part.of(noise), part.of(batch.labels.vectors)) for part in parts],
                 )
-            fake = augmenting.shown(fake, _AUGMENT, at, 1)
+            fake = augmenting.shown(made.detach(), _AUGMENT, at, 1)
             changed: tuple[Tensor, ...] = ()
             if self._config.augment.consistency > 0:
                 changed = tuple(
                     augmenting.changed(images, _AUGMENT, at, side) for side, images in enumerate((real, fake))
                 )
-        return _Shown(real, fake, batch.labels, changed)
+        return _Shown(real, fake, batch.labels, changed), made
 
     def _learn(self, shown: _Shown, share: float) -> tuple[Tensor, Tensor, Tensor]:
         """Add a part's gradients; returns its share of the adversarial loss, and its real and fake logits (n,)."""

@@ -4,7 +4,7 @@ import copy
 from typing import TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ignm.config.learning import EmaConfig
 
@@ -24,12 +24,24 @@ def decay(config: EmaConfig, batch: int, images_seen: int) -> float:
     return 0.5 ** (batch / max(half_life, 1e-8))
 
 
-@torch.no_grad()
-def update(average: nn.Module, network: nn.Module, keep: float) -> None:
-    """Move the average towards the network, batch statistics included; other buffers are copied."""
-    torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1 - keep)
-    for (name, old), new in zip(average.named_buffers(), network.buffers(), strict=True):
-        if name.endswith(("running_mean", "running_var")):
-            old.lerp_(new, 1 - keep)
-        else:
-            old.copy_(new)
+class Averaging:
+    """Moves an average towards its network, batch statistics included; other buffers are copied.
+
+    The tensors are looked up once: both modules must keep theirs.
+    """
+
+    def __init__(self, average: nn.Module, network: nn.Module) -> None:
+        self._averaged, self._towards = list(average.parameters()), list(network.parameters())
+        self._copied: list[Tensor] = []
+        self._copies: list[Tensor] = []
+        for (name, old), new in zip(average.named_buffers(), network.buffers(), strict=True):
+            moves = name.endswith(("running_mean", "running_var"))
+            (self._averaged if moves else self._copied).append(old)
+            (self._towards if moves else self._copies).append(new)
+
+    @torch.no_grad()
+    def update(self, keep: float) -> None:
+        """Move by 1 - `keep` of the way."""
+        torch._foreach_lerp_(self._averaged, self._towards, 1 - keep)
+        if self._copied:
+            torch._foreach_copy_(self._copied, self._copies)

@@ -31,27 +31,35 @@ class GeneratorStep:
         self._loss = players.config.loss
         self._adversarial = ADVERSARIAL[self._loss.adversarial]
 
-    def take(self, at: int, images_seen: int, parts: Sequence[Part]) -> Made:
-        """Learn with what is drawn at positions `at`, ...; streams keep it apart from the discriminator's step."""
+    def take(self, at: int, images_seen: int, parts: Sequence[Part], made: Tensor | None) -> Made:
+        """Learn with the latents at positions `at`, ..., those of the discriminator's last step.
+
+        `made`: the images of these, with their graph, where that step has kept it.
+        """
         players, wanted = self._players, self._batches.labels(at)
-        noise = self._batches.latents(Stream.GENERATOR_LATENTS, at)
+        noise = self._batches.latents(Stream.LATENTS, at)
         real: Tensor | None = None
         if self._adversarial.generator_sees_real:
             real = self._augmenting.shown(self._batches.real(at).images, _AUGMENT, at, 0)
         players.clear("generator")
         with players.discriminator_at_rest():
             losses = [
-                self._learn(at, part, part.of(noise), part.labels(wanted), None if real is None else part.of(real))
+                self._learn(
+                    at, part, part.of(noise), part.labels(wanted), None if real is None else part.of(real), made
+                )
                 for part in parts
             ]
             gradient = players.update("generator", images_seen)
         return Made(torch.stack(losses).sum(), gradient)
 
-    def _learn(self, at: int, part: Part, noise: Tensor, wanted: LabelBatch, real: Tensor | None) -> Tensor:
+    def _learn(
+        self, at: int, part: Part, noise: Tensor, wanted: LabelBatch, real: Tensor | None, made: Tensor | None
+    ) -> Tensor:
         """Add a part's gradients; returns its share of the adversarial loss."""
         players, labels = self._players, wanted.vectors
         with players.computing():
-            fake = self._augmenting.shown_part(players.generator(noise, labels), part, _AUGMENT, at, 1)
+            generated = players.generator(noise, labels) if made is None else made
+            fake = self._augmenting.shown_part(generated, part, _AUGMENT, at, 1)
             fake_says = real_says = players.discriminator(fake, labels)
             if real is not None:
                 with torch.no_grad():

@@ -36,6 +36,7 @@ class Players:
             rows = np.random.default_rng(seed_of(0, Stream.LABELS)).integers(len(targets), size=LABEL_SAMPLES)
             self.generator.label_samples.copy_(targets.batch(rows, device).vectors)
         self.average = ema.frozen_copy(self.generator)
+        self._averaging = ema.Averaging(self.average, self.generator)
         self.learning = freeze(self.discriminator.ordered(), config.init.freeze)
         """Parameters of the discriminator that are not frozen."""
         self.optimisers = build_optimisers(config, self.generator.ordered(), self.discriminator.ordered())
@@ -95,7 +96,7 @@ class Players:
 
     def follow(self, images: int, images_seen: int) -> None:
         """Move the average towards the generator, after a step that showed `images` beyond `images_seen`."""
-        ema.update(self.average, self.generator, ema.decay(self.config.ema, images, images_seen))
+        self._averaging.update(ema.decay(self.config.ema, images, images_seen))
 
     def state(self) -> dict[str, Any]:
         """Everything but the networks that the next update depends on."""

@@ -196,13 +196,14 @@ class Trainer:
         if phase is Phase.RECONSTRUCTION:
             of_making = self._reconstruct()
         else:
-            for _ in range(self.config.optim.n_critic):
-                of_judging = self._discriminator_step.take(self.images_seen, self._parts)
+            for turn in range(1, self.config.optim.n_critic + 1):
+                shared = phase is Phase.JOINT and turn == self.config.optim.n_critic
+                of_judging, made = self._discriminator_step.take(self.images_seen, self._parts, shared)
                 self.images_seen += self.config.optim.batch
             if phase is Phase.JOINT:
                 # The positions of the discriminator's last batch.
                 at = self.images_seen - self.config.optim.batch
-                of_making = self._generator_step.take(at, self.images_seen, self._parts)
+                of_making = self._generator_step.take(at, self.images_seen, self._parts, made)
         self.players.follow(self.images_seen - before, before)
         self.steps += 1
         self._statistics.add(of_judging, of_making)

@@ -1,7 +1,8 @@
 """One trial, from its specification to its last measurement, resumable at every checkpoint.
 
 A trial's directory holds `trial.json` (the specification), `checkpoint-*`, `measurements.jsonl`, `samples.png`,
-`progress.json` (where training stands, for whoever watches) and `owner.json` (which process trains it).
+`progress.json` (where training stands, for whoever watches), `owner.json` (which process trains it) and
+`attempts.jsonl` (which have, and from where each went on).
 """
 
 import logging
@@ -21,6 +22,7 @@ from ignm.initialisation.transfer import Copied, load_initial
 from ignm.metrics.evaluator import Evaluator
 from ignm.synthetic.pool import fingerprint_of
 from ignm.training import patience
+from ignm.training.attempts import note_attempt
 from ignm.training.checkpoint import discard_newer, latest_checkpoint, restore, save_checkpoint
 from ignm.training.measurement import Measurement, write_measurements
 from ignm.training.measuring import measure
@@ -219,6 +221,7 @@ class _Training:
         else:
             copied = trainer.initialise()
             self.ownership.write(lambda: note_copied(copied, self.directory), "initialisation.json")
+        self.ownership.write(lambda: note_attempt(self.directory, trainer.kimg), "attempts.jsonl")
         self.kept = [] if checkpoint is None else checkpoint.measurements
         self.saved_at = trainer.seconds
         damaged = self.ownership.write(lambda: discard_newer(self.directory, checkpoint), "damaged checkpoints")

@@ -75,7 +75,7 @@ def test_real_and_generated_images_are_augmented_alike_by_draws_of_their_own(
     trainer = trainer_of(tiny_config, tiny_images, changes)
     step(trainer)
     shown, before = seen(trainer), trainer.images_seen
-    made = trainer.generator(trainer.batches.latents(Stream.DISCRIMINATOR_LATENTS, before)).detach()
+    made = trainer.generator(trainer.batches.latents(Stream.LATENTS, before)).detach()
     real = trainer.batches.real(before).images
     step(trainer)
     expected = [
@@ -168,7 +168,7 @@ def test_consistency_shows_images_as_they_are_and_adds_what_is_said_of_their_aug
     trainer.optimisers["discriminator"] = torch.optim.SGD(plain, lr=0.01)
     real = trainer.batches.real(0).images
     with torch.no_grad():
-        fake = reference.generator.train()(trainer.batches.latents(Stream.DISCRIMINATOR_LATENTS, 0))
+        fake = reference.generator.train()(trainer.batches.latents(Stream.LATENTS, 0))
     loss = F.softplus(-critic(real).logits).mean() + F.softplus(critic(fake).logits).mean()
     for side, images in enumerate((real, fake)):
         changed = drawn(trainer, images, policy, Stream.DISCRIMINATOR_AUGMENT, 0, side, 0.7)
@@ -184,7 +184,7 @@ def test_consistency_shows_images_as_they_are_and_adds_what_is_said_of_their_aug
     torch.testing.assert_close(shown[1], fake)
     # The generator's step: its images as they are.
     with torch.no_grad():
-        generated = reference.generator(trainer.batches.latents(Stream.GENERATOR_LATENTS, 0))
+        generated = reference.generator(trainer.batches.latents(Stream.LATENTS, 0))
     torch.testing.assert_close(shown[4], generated)
 
 

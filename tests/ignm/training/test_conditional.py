@@ -68,10 +68,10 @@ def test_images_are_generated_and_judged_for_the_real_batchs_labels(tiny_config,
     trainer.advance(0.032)
     order, vectors = ImageOrder(50, 0), vectors_by_hand(dataset)
     batches = [torch.from_numpy(vectors[order.indices(start, 8)]) for start in (0, 8, 16, 24)]
-    # Two steps: twice the discriminator, then the generator with its last batch.
+    # Two steps: twice the discriminator, then the generator with the images made for its last turn.
     first, second, third, fourth = batches
     expected = {
-        "generator": [first, second, second, third, fourth, fourth],
+        "generator": [first, second, third, fourth],
         "discriminator": [first, first, second, second, second, third, third, fourth, fourth, fourth],
     }
     for name, calls in given.items():

@@ -93,7 +93,7 @@ def test_the_step_is_descent_on_the_loss_and_the_penalty(tiny_config, tiny_image
     trainer.optimisers["discriminator"] = torch.optim.SGD(plain, lr=0.01)
     real = trainer.batches.real(0).images
     with torch.no_grad():
-        fake = generator(trainer.batches.latents(Stream.DISCRIMINATOR_LATENTS, 0))
+        fake = generator(trainer.batches.latents(Stream.LATENTS, 0))
     if interval == 1:
         descend(critic, loss_by_hand(critic, real, fake) + r1_by_hand(critic, real, 3.0), 0.01)
     else:

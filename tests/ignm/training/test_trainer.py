@@ -84,7 +84,7 @@ def test_common_random_numbers_across_configs(tiny_config, tiny_images):
     for rate in (1e-4, 1e-3):
         trainer = Trainer(override(tiny_config, {"optim.generator.lr": rate}), TrainingSet.of(tiny_images), 7, CPU)
         trainer.advance(0.1)
-        seen.append((trainer.batches.real(104).images, trainer.batches.latents(Stream.GENERATOR_LATENTS, 8)))
+        seen.append((trainer.batches.real(104).images, trainer.batches.latents(Stream.LATENTS, 8)))
     assert torch.equal(seen[0][0], seen[1][0])
     assert torch.equal(seen[0][1], seen[1][1])
 

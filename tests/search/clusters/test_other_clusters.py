@@ -12,16 +12,9 @@ from search.study.folder import Status, StudyFolder
 
 PAGE = (REPOSITORY / "docs" / "other-clusters.md").read_text()
 # Of KubeRay's API reference, ray.io/v1.
-SPEC = {
-    "rayVersion",
-    "authOptions",
-    "enableInTreeAutoscaling",
-    "autoscalerOptions",
-    "headGroupSpec",
-    "workerGroupSpecs",
-}
+SPEC = {"rayVersion", "authOptions", "headGroupSpec", "workerGroupSpecs"}
 HEAD = {"serviceType", "rayStartParams", "template"}
-GROUP = {"groupName", "replicas", "minReplicas", "maxReplicas", "rayStartParams", "template"}
+GROUP = {"groupName", "replicas", "rayStartParams", "template"}
 HOSTS = {"node1": "10.79.0.11", "node2": "10.79.0.12"}
 SPACE = "axes:\n  - {path: optim.generator.lr, strategy: optim, log_float: [1e-4, 1e-3]}\n"
 STUDY = {
@@ -53,17 +46,15 @@ def test_the_kuberay_cluster_is_closed_and_runs_no_trials_on_its_head():
     assert policy["spec"]["policyTypes"] == ["Ingress"]
 
 
-def test_the_kuberay_cluster_says_how_far_it_may_grow():
+def test_the_pods_of_the_kuberay_cluster_are_alike():
     spec = next(yaml.safe_load_all(block("yaml")))["spec"]
     (group,) = spec["workerGroupSpecs"]
-    worker, head = group["template"]["spec"], spec["headGroupSpec"]["template"]["spec"]
-    (container,) = worker["containers"]
-    limits = container["resources"]["limits"]
-    most = f"CPU={int(limits['cpu']) * group['maxReplicas']},GPU={int(limits['nvidia.com/gpu']) * group['maxReplicas']}"
-    assert {"name": "IGNM_CLUSTER_RESOURCES", "value": most} in container["env"]
-    assert container["image"] == head["containers"][0]["image"]
-    assert worker["volumes"] == head["volumes"]
-    assert worker["restartPolicy"] == "Never"
+    pods = [group["template"]["spec"], spec["headGroupSpec"]["template"]["spec"]]
+    worker, head = (pod["containers"][0] for pod in pods)
+    assert all(worker[key] == head[key] for key in ("image", "env", "volumeMounts"))
+    assert pods[0]["volumes"] == pods[1]["volumes"]
+    assert worker["resources"]["limits"]["nvidia.com/gpu"] == "1"
+    assert "nvidia.com/gpu" not in head["resources"]["limits"]
 
 
 def test_the_slurm_script_is_bash():

@@ -12,7 +12,7 @@ from search.searcher import samplers
 from search.searcher.samplers import SAMPLERS
 from search.study.folder import Status
 
-TRIALS = 24
+TRIALS = 26
 STORAGES = ("sqlite", "journal")
 
 
@@ -67,14 +67,14 @@ def test_through_all_that_can_happen(folder, question, sampler, storage):
     question = asking(question, {"sampler": sampler, "storage": storage}, trials=TRIALS)
     draws = random.Random(0)
     unfinished = []
-    for _ in range(4):
+    for _ in range(3):
         # Dropped without a word, as a killed driver drops it.
         driver = Driver(folder, question)
         resumed = [driver.begin() for _ in unfinished]
         assert resumed == unfinished
         for name in resumed:
             driver.complete(name, draws.uniform(1, 9))
-        unfinished = live(driver, draws, 7)[-2:]
+        unfinished = live(driver, draws, len(ways) + 2)[-2:]
 
     last = Driver(folder, question)
     while (name := last.begin()) != Searcher.FINISHED:

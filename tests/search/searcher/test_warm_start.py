@@ -20,7 +20,7 @@ def recorded(folder, **metric):
 
 @pytest.fixture
 def earlier(tmp_path, question):
-    """An earlier study: two completed trials, two stopped at the first rung, one diverged, one failed, one unfinished."""
+    """An earlier study: two trials completed, two stopped, one diverged, one failed, one unfinished."""
     folder = StudyFolder(tmp_path / "earlier")
     recorded(folder)
     driver = Driver(folder, question)
