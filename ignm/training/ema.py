@@ -31,7 +31,8 @@ class Averaging:
     """
 
     def __init__(self, average: nn.Module, network: nn.Module) -> None:
-        self._averaged, self._towards = list(average.parameters()), list(network.parameters())
+        self._averaged: list[Tensor] = [*average.parameters()]
+        self._towards: list[Tensor] = [*network.parameters()]
         self._copied: list[Tensor] = []
         self._copies: list[Tensor] = []
         for (name, old), new in zip(average.named_buffers(), network.buffers(), strict=True):
