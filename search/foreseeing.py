@@ -10,10 +10,13 @@ from rich.console import Console
 
 from ignm.data.cache import Dataset
 from ignm.data.store import EMBEDDED, list_datasets, open_dataset
+from ignm.errors import IgnmError
 from ignm.training.trial import check_config, check_new
 from search.displaying.loading import load_dataset
 from search.running.capacity import cluster_totals, gpus_per_trial, local_totals, slots
 from search.running.ray_cluster import connected
+from search.storage.location import Location, Role, locate
+from search.storage.studies import read_study
 from search.study.folder import StudyFolder
 from search.study.progress import search_reader
 from search.study.question import Question
@@ -71,14 +74,14 @@ class Foreseen:
         return kimg * self.speed.seconds_per_kimg / 3600 * (self.gpus or self.cpus)
 
 
-def foresee(question: Question, storage: Path, console: Console, address: str | None, confirm: bool) -> Foreseen:
+def foresee(question: Question, storage: str, console: Console, address: str | None, confirm: bool) -> Foreseen:
     """Foresee a study; writes nothing, and connects to Ray only where an address is given.
 
     Raises IgnmError for whatever would keep the study from being run.
     """
     check_limits(question)
     check_trackers(question.tracking)
-    folder = StudyFolder(storage / question.name)
+    folder = _begun(locate(storage).join(question.name))
     question = with_extractor(question, folder)
     base, space = question.base(), question.load_space()
     with tempfile.TemporaryDirectory() as scratch:
@@ -89,7 +92,7 @@ def foresee(question: Question, storage: Path, console: Console, address: str | 
         totals = _totals(address)
         count = slots(question.resources, totals)
         with console.status("timing the base config"):
-            speed = known_speed(question, storage) or tried_speed(question, dataset)
+            speed = known_speed(question, folder) or tried_speed(question, dataset)
     gpus = gpus_per_trial(question.resources, totals)
     spent = read_spent(folder, question.resources.price) if folder.path.exists() else Spent(0.0, Held())
     ended = search_reader(folder, question).read().count_ended if folder.path.exists() else 0
@@ -186,3 +189,11 @@ def _totals(address: str | None) -> Mapping[str, float]:
         return local_totals()
     with connected(address):
         return cluster_totals(address)
+
+
+def _begun(place: Location) -> StudyFolder:
+    """The study, or what there is of it: it need not have been begun."""
+    try:
+        return StudyFolder(read_study(place))
+    except IgnmError:
+        return StudyFolder(place.folder(Role.READER))

@@ -197,6 +197,7 @@ def opened(
         }
         with _held(folder, command, address) as heartbeat:
             record_question(folder, question, metric, facts_of(dataset))
+            heartbeat.note(place=str(location))
             kept.forget_stop()
             kept.keep()
             trackers = open_trackers(question.tracking, folder)

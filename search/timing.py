@@ -35,10 +35,9 @@ class Speed:
     """Where that is known from, for people."""
 
 
-def known_speed(question: Question, storage: Path) -> Speed | None:
-    """The median speed of the trials of this study, else of the newest one under `storage` of the same resolution."""
-    own = StudyFolder(storage / question.name)
-    others = [StudyFolder(path.parent) for path in storage.glob("*/study.yaml") if path.parent != own.path]
+def known_speed(question: Question, own: StudyFolder) -> Speed | None:
+    """The median speed of the trials of this study, else of the newest one beside it of the same resolution."""
+    others = [StudyFolder(path.parent) for path in own.path.parent.glob("*/study.yaml") if path.parent != own.path]
     for folder in (own, *sorted(others, key=lambda each: each.question.stat().st_mtime, reverse=True)):
         if folder is own or _resolution(folder) == question.data.resolution:
             speeds = _speeds(folder)

@@ -1,6 +1,5 @@
 """What `--dry-run` prints."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from search.cli.console import console
@@ -10,7 +9,7 @@ if TYPE_CHECKING:
     from search.study.question import Question
 
 
-def dry_run(question: "Question", storage: Path, address: str | None, confirm: bool) -> None:
+def dry_run(question: "Question", storage: str, address: str | None, confirm: bool) -> None:
     """Say what a study would do and cost; nothing is written."""
     from search.foreseeing import foresee
 

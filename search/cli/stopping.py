@@ -1,12 +1,11 @@
 """`ignm stop`: from anywhere that can write a study's folder."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from search.cli.console import console
-from search.cli.places import FOLDER, STORAGE, open_folder
+from search.cli.places import FOLDER, STORAGE, open_folder, place_of
 
 if TYPE_CHECKING:
     from search.study.folder import StudyFolder, Trial
@@ -19,9 +18,9 @@ def register(app: typer.Typer) -> None:
 
 
 def stop(
-    folder: Path = FOLDER,
+    folder: str = FOLDER,
     trials: list[str] = typer.Argument(None, help="Trials, or the beginnings of their names; all, when left out."),
-    storage: Path = STORAGE,
+    storage: str = STORAGE,
 ) -> None:
     """Stop a study, or some of its trials, at the next measurement.
 
@@ -29,12 +28,15 @@ def stop(
     run again.
     """
     from ignm.errors import IgnmError
+    from search.storage.studies import write_requests
     from search.study.standing import read_standing
 
     opened = open_folder(folder, storage)
     standing = read_standing(opened)
     try:
-        for line in _stop_trials(opened, trials, standing) if trials else _stop_study(standing):
+        lines = _stop_trials(opened, trials, standing) if trials else _stop_study(standing)
+        write_requests(place_of(folder, storage))
+        for line in lines:
             console.print(line, highlight=False, soft_wrap=True, markup=False)
     except OSError as error:
         raise IgnmError(f"{opened.path}: cannot be written: {error.strerror} ({error.filename})") from None

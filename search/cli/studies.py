@@ -1,7 +1,6 @@
 """`ignm run` and its stages: search, confirm, report."""
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -47,7 +46,7 @@ def register(app: typer.Typer) -> None:
 
 def run(
     study: str = STUDY,
-    storage: Path = STORAGE,
+    storage: str = STORAGE,
     address: str = ADDRESS,
     set_: list[str] = SET,
     fix: list[str] = FIX,
@@ -64,7 +63,7 @@ def run(
 
 def search(
     study: str = STUDY,
-    storage: Path = STORAGE,
+    storage: str = STORAGE,
     address: str = ADDRESS,
     set_: list[str] = SET,
     fix: list[str] = FIX,
@@ -81,7 +80,7 @@ def search(
 
 def confirm(
     study: str = STUDY,
-    storage: Path = STORAGE,
+    storage: str = STORAGE,
     address: str = ADDRESS,
     set_: list[str] = SET,
     fix: list[str] = FIX,
@@ -91,7 +90,7 @@ def confirm(
     _stages("confirm", _question(study, set_, fix, only), storage, address, ("confirm",))
 
 
-def report(folder: Path = FOLDER, storage: Path = STORAGE) -> None:
+def report(folder: str = FOLDER, storage: str = STORAGE) -> None:
     """Write a study's report from whatever it has so far."""
     from analysis.report import build_report
     from search.study.results import write_results
@@ -111,12 +110,14 @@ def _question(study: str, assignments: list[str], fixed: list[str], only: list[s
     return load_question(study, parse_assignments(assignments), parse_assignments(fixed, "--fix"), names)
 
 
-def _stages(command: str, question: "Question", storage: Path, address: str | None, stages: Iterable[str]) -> None:
+def _stages(command: str, question: "Question", storage: str, address: str | None, stages: Iterable[str]) -> None:
     # Ray, Optuna and torch are imported only when the question is known to be a good one.
     from search.stages import opened
+    from search.storage.location import locate
     from search.study.requests import StoppedByHand
 
-    console.print(f"study [bold]{question.name}[/bold] in {storage / question.name}", highlight=False, soft_wrap=True)
+    place = locate(storage).join(question.name)
+    console.print(f"study [bold]{question.name}[/bold] in {place}", highlight=False, soft_wrap=True)
     with sigterm_stops() as sigterm:
         try:
             with opened(question, storage, console, address, command) as running:

@@ -2,7 +2,6 @@
 
 import json
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -27,8 +26,8 @@ def register(app: typer.Typer) -> None:
 
 
 def status(
-    folder: Path = FOLDER,
-    storage: Path = STORAGE,
+    folder: str = FOLDER,
+    storage: str = STORAGE,
     as_json: bool = typer.Option(False, "--json", help="All of it as JSON, for programs."),
     watch: bool = typer.Option(False, "--watch", help="Draw it anew every few seconds, until its driver has ended."),
 ) -> None:
@@ -41,14 +40,14 @@ def status(
     if as_json:
         typer.echo(json.dumps(standing.as_json(), indent=2))
     elif watch and standing.alive:
-        _watch(opened, standing)
+        _watch(folder, storage, standing)
     else:
         console.print(picture(standing), highlight=False, soft_wrap=True)
 
 
 def best(
-    folder: Path = FOLDER,
-    storage: Path = STORAGE,
+    folder: str = FOLDER,
+    storage: str = STORAGE,
     as_json: bool = typer.Option(False, "--json", help="The evidence as JSON, for programs."),
 ) -> None:
     """Tell the winner: its configuration, its numbers, and where it lies."""
@@ -72,21 +71,22 @@ def best(
     console.print(f"samples: {opened.best / 'samples.png'}", highlight=False, soft_wrap=True)
 
 
-def _open_begun(folder: Path, storage: Path) -> "StudyFolder":
+def _open_begun(folder: str, storage: str) -> "StudyFolder":
     from ignm.errors import IgnmError
+    from search.storage.location import Role
     from search.study.heartbeat import read_driver
 
     try:
         return open_folder(folder, storage)
     except IgnmError:
         place = place_of(folder, storage)
-        driver = read_driver(place)
+        driver = read_driver(place.folder(Role.READER))
         if driver is None or not driver.alive():
             raise
         raise IgnmError(f"{place}: this study is only being begun, by {driver}; look again in a few seconds") from None
 
 
-def _watch(opened: "StudyFolder", standing: "Standing") -> None:
+def _watch(folder: str, storage: str, standing: "Standing") -> None:
     from search.displaying.standing import picture
     from search.study.standing import read_standing
 
@@ -95,7 +95,7 @@ def _watch(opened: "StudyFolder", standing: "Standing") -> None:
             while standing.alive:
                 live.update(picture(standing), refresh=True)
                 time.sleep(REDRAW_SECONDS)
-                standing = read_standing(opened)
+                standing = read_standing(open_folder(folder, storage))
     except KeyboardInterrupt:
         pass
     console.print(picture(standing), highlight=False, soft_wrap=True)

@@ -8,11 +8,10 @@ from optuna.trial import FrozenTrial, TrialState
 from search.searcher.records import Records
 from search.searcher.view import is_feasible, last_value
 from search.study.folder import Status, StudyFolder
+from search.study.requests import BY_HAND
 
 BEATEN = "not among the best at its rung"
 OVER = "the search's time was over"
-MAY_GO_ON = (BEATEN, OVER)
-"""Why a trial was stopped that may go on; what was stopped by hand stays so."""
 
 
 def count_completed(records: Records) -> int:
@@ -39,4 +38,4 @@ def _rank(trial: FrozenTrial) -> tuple[int, float]:
 
 def _may_go_on(folder: StudyFolder, name: str) -> bool:
     trial = folder.trial(name)
-    return trial.status() is Status.PRUNED and trial.reason() in MAY_GO_ON
+    return trial.status() is Status.PRUNED and trial.reason() != BY_HAND

@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.searcher.outcome import CONSTRAINT, Outcome
 from search.searcher.samplers import Kind
-from search.searcher.view import TAUGHT, WholeSpace, as_completed, chosen, in_brief, with_stress_on_lost
+from search.searcher.view import TAUGHT, Ended, WholeSpace, as_completed, in_brief, with_stress_on_lost
 
 NAME = "trial"
 """User attribute of an Optuna trial: its folder's name. Of several with one name, the last counts."""
@@ -31,7 +31,7 @@ class StudyMemory(InMemoryStorage):
         self._study_id = self.create_new_study(list(directions), "memory")
         self._running: set[int] = set()
         self._shown: list[FrozenTrial] | None = None
-        self._briefs: dict[int, FrozenTrial] = {}
+        self._ended, self._last = Ended(), dict[str, int]()
 
     def study(self, sampler: BaseSampler) -> optuna.Study:
         """The study, to be asked for trials."""
@@ -84,23 +84,10 @@ class StudyMemory(InMemoryStorage):
         return copy.deepcopy(trials) if deepcopy else trials
 
     def _choose(self) -> list[FrozenTrial]:
-        if self._kind.limit == 0:
-            return []
-        # One that went on as a finalist is there twice; its second end says all that the first said.
-        last = {trial.user_attrs.get(NAME, trial.number): trial.number for trial in self.every_trial()}
-        ended = [
-            trial
-            for trial in self.every_trial()
-            if trial.state in TAUGHT and last[trial.user_attrs.get(NAME, trial.number)] == trial.number
-        ]
-        directions = self.get_study_directions(self._study_id)
-        picked = chosen(ended, self._kind.limit)
-        if self._kind.completed_only:
-            return as_completed(picked, self._space, directions)
-        for trial in picked:
-            if trial.number not in self._briefs:
-                self._briefs[trial.number] = in_brief(trial)
-        return with_stress_on_lost([self._briefs[trial.number] for trial in picked])
+        picked = self._ended.chosen(self._kind.limit)
+        if not self._kind.completed_only:
+            return with_stress_on_lost(picked)
+        return as_completed(picked, self._space, self.get_study_directions(self._study_id))
 
     def _filled(self, trial: FrozenTrial) -> FrozenTrial:
         if not self._kind.completed_only or not trial.params:
@@ -110,10 +97,16 @@ class StudyMemory(InMemoryStorage):
         return filled
 
     def _note(self, trial_id: int) -> None:
-        state = self._get_trial(trial_id).state
-        if state is TrialState.RUNNING:
+        trial = self._get_trial(trial_id)
+        if trial.state is TrialState.RUNNING:
             self._running.add(trial_id)
         else:
             self._running.discard(trial_id)
-        if state in TAUGHT:
+        if trial.state in TAUGHT:
+            name = trial.user_attrs.get(NAME)
+            # One that went on as a finalist is there twice; its second end says all that the first said.
+            if name is not None:
+                self._ended.remove(self._last.get(name, -1))
+                self._last[name] = trial.number
+            self._ended.add(trial if self._kind.completed_only else in_brief(trial))
             self._shown = None

@@ -1,9 +1,11 @@
 """What a sampler is shown of a study: the trials it learns most from, in a form that it understands."""
 
+import bisect
 import copy
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from statistics import median
 from typing import Any
 
@@ -49,19 +51,40 @@ def last_value(trial: FrozenTrial) -> tuple[int, float]:
     return step, math.inf if math.isnan(value) else value
 
 
-def chosen(ended: Sequence[FrozenTrial], limit: int) -> list[FrozenTrial]:
-    """Choose at most `limit` of the ended trials, in their order: of the best, the infeasible, the latest."""
-    if len(ended) <= limit:
-        return list(ended)
-    feasible = [trial for trial in ended if is_feasible(trial)]
-    lost = [trial for trial in ended[-10 * limit :] if not is_feasible(trial)]
-    kept = {trial.number for trial in sorted(feasible, key=_rank)[: int(limit * BEST_SHARE)]}
-    kept |= {trial.number for trial in lost[-int(limit * LOST_SHARE) :]} if lost else set()
-    for trial in reversed(ended):
-        if len(kept) >= limit:
-            break
-        kept.add(trial.number)
-    return [trial for trial in ended if trial.number in kept]
+class Ended:
+    """The ended trials that teach something, kept so that choosing among many takes no longer than among few."""
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self._trials: dict[int, FrozenTrial] = {}
+        self._lost: dict[int, None] = {}
+        self._ranked: list[tuple[tuple[int, int, float], int]] = []
+
+    def add(self, trial: FrozenTrial) -> None:
+        """Take up a trial that has ended."""
+        self._trials[trial.number] = trial
+        if is_feasible(trial):
+            bisect.insort(self._ranked, (_rank(trial), trial.number))
+        else:
+            self._lost[trial.number] = None
+
+    def remove(self, number: int) -> None:
+        """Leave a trial out from now on, if it is here."""
+        trial = self._trials.pop(number, None)
+        if trial is not None and number in self._lost:
+            del self._lost[number]
+        elif trial is not None:
+            del self._ranked[bisect.bisect_left(self._ranked, (_rank(trial), number))]
+
+    def chosen(self, limit: int) -> list[FrozenTrial]:
+        """Choose at most `limit` trials, in the order of their numbers: of the best, the infeasible, the latest."""
+        kept = {number for _, number in self._ranked[: int(limit * BEST_SHARE)]}
+        kept.update(islice(reversed(self._lost), int(limit * LOST_SHARE)))
+        for number in reversed(self._trials):
+            if len(kept) >= limit:
+                break
+            kept.add(number)
+        return [self._trials[number] for number in sorted(kept)]
 
 
 def in_brief(trial: FrozenTrial) -> FrozenTrial:
@@ -110,6 +133,7 @@ def _completed(trial: FrozenTrial, values: list[float], space: WholeSpace) -> Fr
 
 
 def _rank(trial: FrozenTrial) -> tuple[int, int, float]:
+    """Completed ones first, by the first objective; then the others, by how far they came and their value there."""
     if trial.state is TrialState.COMPLETE:
         return 0, 0, trial.values[0] if trial.values else math.inf
     step, value = last_value(trial)

@@ -90,6 +90,10 @@ class KeptStudy:
         """Bring the newest checkpoint of a trial into the driver's folder, as for choosing the winner."""
         bring_checkpoint(self._mirror, name)
 
+    def __getstate__(self) -> dict[str, object]:
+        """Nothing: Tune pickles the searcher, which holds this, and a study is never restored from that."""
+        return {}
+
     def forget_stop(self) -> None:
         """Remove a request to stop that was left for an earlier driver."""
         self._mirror.remote.remove([STOP])
@@ -166,6 +170,14 @@ def read_study(location: Location, patience: float = READER_PATIENCE) -> Path:
             raise IgnmError(f"{location}: no study here (no {QUESTION}); expected the URI of a study, STORAGE/NAME")
         mirror.pull("", lambda name: is_small(name) and not name.startswith(f"{optuna_study.FOLDER}/"), exact=True)
     return folder
+
+
+def write_requests(location: Location, patience: float = READER_PATIENCE) -> None:
+    """Write to the store what a reader asked for in its copy: stops, and the ends of trials that nobody drives."""
+    if location.uri is not None:
+        mirror = Mirror(location.folder(Role.READER), location.remote(patience))
+        asked = [path for name in (STOP, END) for path in mirror.local.glob(f"trials/*/{name}")]
+        mirror.push(STOP, *(path.relative_to(mirror.local).as_posix() for path in asked))
 
 
 def read_checkpoint(location: Location, name: str, patience: float = READER_PATIENCE) -> Path:

@@ -66,7 +66,9 @@ class Standing:
     def go_on(self) -> str:
         """The command that goes on with it, on a machine that has its folder at the same place."""
         words = ["ignm", self.driver.command if self.driver else "run", str(self.folder.question)]
-        words += ["--storage", str(self.folder.path.parent)]
+        # A copy of a study in an object store goes on there.
+        place = str(self._facts.get("place", self.folder.path))
+        words += ["--storage", place.rpartition("/")[0] or "."]
         if self.driver is not None and self.driver.address is not None:
             words += ["--address", self.driver.address]
         return shlex.join(words)

@@ -8,7 +8,7 @@ from support.studies import begun, trial_of
 
 from ignm.files import write_json
 from search.foreseeing import expected_kimg
-from search.study.folder import Status
+from search.study.folder import Status, StudyFolder
 from search.study.question import Question
 from search.study.sections import Budget
 from search.timing import known_speed
@@ -93,14 +93,14 @@ def test_an_earlier_study_tells_the_speed_and_the_cost(dry_run, tmp_path, small_
 
 
 def test_only_studies_of_this_resolution_tell_the_speed(tmp_path, small_study, question):
-    storage = tmp_path / "studies"
-    assert known_speed(question, storage) is None
+    own = StudyFolder(tmp_path / "studies" / question.name)
+    assert known_speed(question, own) is None
     measured(tmp_path, small_study, "larger", 9, data={"name": "drawn", "resolution": 32})
-    assert known_speed(question, storage) is None
+    assert known_speed(question, own) is None
     measured(tmp_path, small_study, "same", 201)
-    assert known_speed(question, storage).seconds_per_kimg == pytest.approx(100)
+    assert known_speed(question, own).seconds_per_kimg == pytest.approx(100)
     measured(tmp_path, small_study, "small", 402)  # its own trials come first
-    assert known_speed(question, storage).seconds_per_kimg == pytest.approx(200)
+    assert known_speed(question, own).seconds_per_kimg == pytest.approx(200)
 
 
 def test_trials_that_have_ended_cost_nothing_more(dry_run, tmp_path, small_study, home):

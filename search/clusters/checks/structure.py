@@ -72,7 +72,6 @@ def _keys_that_are_no_text(value: Any, keys: tuple[Any, ...]) -> Iterator[Findin
 
 
 def _as_prepared(file: ClusterFile) -> Iterator[Finding]:
-    from click import ClickException
     from ray.autoscaler._private.util import prepare_config, validate_config
 
     try:
@@ -81,6 +80,6 @@ def _as_prepared(file: ClusterFile) -> Iterator[Finding]:
             for kind in prepared["available_node_types"].values():
                 kind.setdefault("resources", {})
             validate_config(prepared)
-    except (ClickException, Exception) as problem:
+    except Exception as problem:
         message = getattr(problem, "message", None) or str(problem) or type(problem).__name__
         yield error("", f"Ray refuses it: {' '.join(str(message).split())[:300]}", "see Ray's cluster YAML reference")

@@ -1,5 +1,6 @@
 """`cluster.yaml` against a mocked EC2, whose instances are the laboratory's hosts: up for a search, down after it."""
 
+import json
 import time
 
 import pytest
@@ -7,7 +8,6 @@ import yaml
 from lab.hosts import REPOSITORY, VENV, Lab, needs_lab
 from support.cluster_files import REGION, filled
 
-from search.study.folder import Status, StudyFolder
 
 pytestmark = [pytest.mark.cluster, needs_lab, pytest.mark.timeout(420)]
 NETWORK = "10.77.0.0/24"
@@ -30,6 +30,8 @@ group = ec2.create_security_group(GroupName="ignm", Description="ignm", VpcId=vp
 ec2.import_key_pair(KeyName="lab", PublicKeyMaterial=pathlib.Path(sys.argv[1]).read_bytes())
 for name in ("ignm-head", "ignm-worker"):
     iam.create_instance_profile(InstanceProfileName=name)
+where = {{"LocationConstraint": "{REGION}"}}
+boto3.client("s3").create_bucket(Bucket="studies", CreateBucketConfiguration=where)
 print(ec2.describe_images()["Images"][0]["ImageId"], subnet, group)
 """
 # One line for each instance: type, state, market.
@@ -39,6 +41,19 @@ for each in boto3.client("ec2").describe_instances()["Reservations"]:
     for one in each["Instances"]:
         market = one.get("InstanceLifecycle", "on-demand")
         print(one["InstanceType"], one["State"]["Name"], market, one.get("PrivateIpAddress", ""))
+"""
+# The files of the study's trials, by path.
+TRIALS = """
+import boto3, json
+client = boto3.client("s3")
+found = {}
+for page in client.get_paginator("list_objects_v2").paginate(Bucket="studies", Prefix="lab/small/trials/"):
+    for one in page.get("Contents", ()):
+        _, _, _, trial, name = one["Key"].split("/", 4)
+        if name in ("status.json", "process"):
+            text = client.get_object(Bucket="studies", Key=one["Key"])["Body"].read().decode()
+            found.setdefault(trial, {})[name] = text
+print(json.dumps(found))
 """
 SPACE = "axes:\n  - {path: optim.generator.lr, strategy: optim, log_float: [1e-4, 1e-3]}\n"
 STUDY = {
@@ -54,8 +69,13 @@ STUDY = {
 @pytest.fixture
 def cloud(tmp_path, drawn):
     """The laboratory, and beside it the mock."""
-    hurry = {"AUTOSCALER_UPDATE_INTERVAL_S": "1", "RAY_gcs_rpc_server_reconnect_timeout_s": "5"}
-    with Lab(tmp_path, HOSTS, CLOUD | hurry) as lab:
+    settings = {
+        "AUTOSCALER_UPDATE_INTERVAL_S": "1",
+        "RAY_gcs_rpc_server_reconnect_timeout_s": "5",
+        # Of the instances that a request asks for, the mock starts the fewest that would do.
+        "AUTOSCALER_MAX_LAUNCH_BATCH": "1",
+    }
+    with Lab(tmp_path, HOSTS, CLOUD | settings) as lab:
         lab.environment |= CLOUD
         drawn(lab.shared)
         server = lab.start(str(VENV / "bin" / "python"), "-m", "moto.server", "-H", "10.77.0.1", "-p", "5555")
@@ -79,10 +99,7 @@ def cloud_file(lab: Lab) -> dict:
     cluster["auth"] = {"ssh_user": "root", "ssh_private_key": str(lab.key)}
     for kind in cluster["available_node_types"].values():
         kind["node_config"] |= {"ImageId": image, "SubnetIds": [subnet], "KeyName": "lab"}
-    workers = cluster["available_node_types"]["gpu"]
-    workers["max_workers"] = 2
-    # The mock starts one spot instance where it is asked for two.
-    del workers["node_config"]["InstanceMarketOptions"]
+    cluster["available_node_types"]["gpu"]["max_workers"] = 2
     needless = [command for command in cluster["setup_commands"] if "make " in command]
     assert len(needless) == 2
     cluster["setup_commands"] = [command for command in cluster["setup_commands"] if command not in needless]
@@ -106,13 +123,15 @@ def test_workers_come_for_a_search_and_go_after_it(cloud):
     (lab.shared / "small.yaml").write_text(yaml.safe_dump(STUDY))
     # The dataset is on the head alone: workers get it when they come.
     lab.on("head", f"mkdir ~/.ignm && cp -r {lab.shared / 'data'} ~/.ignm/")
-    command = "NO_COLOR=1 COLUMNS=200 ignm search small.yaml --address auto"
+    command = "NO_COLOR=1 COLUMNS=200 ignm search small.yaml --storage s3://studies/lab --address auto"
     search = lab.on("head", f"cd {lab.shared} && {command}", timeout=240)
     log = lab.on("head", "tail -60 /tmp/ray/session_latest/logs/monitor.log").stdout
     assert search.returncode == 0, search.stdout + search.stderr + log
-    trials = StudyFolder(lab.shared / "studies" / "small").all_trials("search")
-    assert [trial.status() for trial in trials] == [Status.COMPLETED] * 4
-    assert {(trial.path / "process").read_text().split()[0] for trial in trials} == {"worker1", "worker2"}
+    trials = json.loads(python(lab, TRIALS)[0])
+    assert [json.loads(trial["status.json"])["status"] for trial in trials.values()] == ["completed"] * 4
+    assert {trial["process"].split()[0] for trial in trials.values()} == {"worker1", "worker2"}
+    told = lab.on("head", "ignm status s3://studies/lab/small").stdout
+    assert "4/4" in told
 
     deadline = time.monotonic() + 120
     while (left := [line for line in python(lab, INSTANCES) if "terminated" not in line]) and len(left) > 1:
@@ -120,7 +139,7 @@ def test_workers_come_for_a_search_and_go_after_it(cloud):
     assert left == [f"m6i.xlarge running on-demand {HOSTS['head']}"]
     gone = [line for line in python(lab, INSTANCES) if line not in left]
     assert len(gone) >= 2
-    assert all(line.startswith("g6.xlarge terminated on-demand") for line in gone)
+    assert all(line.startswith("g6.xlarge terminated spot") for line in gone)
 
     down = lab.run("bash", "-c", f'cd "{REPOSITORY}" && exec ray down -y {file}', timeout=180)
     assert down.returncode == 0, down.stdout + down.stderr

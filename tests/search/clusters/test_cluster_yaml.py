@@ -79,7 +79,7 @@ def test_aws_gets_a_closed_head_on_demand_and_gpus_on_the_spot_market(aws):
     image = session.client("ec2").describe_images()["Images"][0]["ImageId"]
     provider = _get_node_provider(cluster["provider"], cluster["cluster_name"], use_cache=False)
     for name in ("head", "gpu", "gpu"):
-        # The mock does not resolve names of images, and starts one spot instance where it is asked for two.
+        # The mock does not resolve names of images, and starts the fewest instances that a request allows.
         config = copy.deepcopy(kinds[name]["node_config"]) | {"ImageId": image}
         tags = {TAG_RAY_NODE_KIND: "head" if name == "head" else "worker", TAG_RAY_USER_NODE_TYPE: name}
         provider.create_node(config, tags, 1)

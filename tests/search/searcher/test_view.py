@@ -11,7 +11,7 @@ from optuna.trial import TrialState, create_trial
 
 from search.searcher.memory import NAME, StudyMemory
 from search.searcher.samplers import SAMPLERS, Kind
-from search.searcher.view import WholeSpace, as_completed, chosen, is_feasible
+from search.searcher.view import Ended, WholeSpace, as_completed, is_feasible
 
 DISTRIBUTIONS = {"rate": FloatDistribution(0.1, 1.0), "kind": CategoricalDistribution(("a", "b"))}
 WHOLE = WholeSpace(DISTRIBUTIONS, {"rate": 0.5, "kind": "a"})
@@ -35,7 +35,10 @@ def ended(number, value=None, values=None, lost=False, **params):
 def test_the_best_the_latest_and_the_lost_are_chosen():
     draws = random.Random(0)
     trials = [ended(n, value=draws.random(), lost=n % 10 == 0) for n in range(1000)]
-    kept = chosen(trials, 100)
+    several = Ended()
+    for trial in trials:
+        several.add(trial)
+    kept = several.chosen(100)
     numbers = [t.number for t in kept]
     assert len(numbers) == 100
     assert numbers == sorted(numbers)
@@ -43,7 +46,11 @@ def test_the_best_the_latest_and_the_lost_are_chosen():
     assert {t.number for t in feasible[:25]} <= set(numbers)
     assert {t.number for t in trials[-40:]} <= set(numbers)
     assert sum(not is_feasible(t) for t in kept) >= 25
-    assert chosen(trials, 1000) == trials
+    assert several.chosen(1000) == trials
+    for trial in trials[:995]:
+        several.remove(trial.number)
+    several.remove(4000)
+    assert several.chosen(100) == trials[995:]
 
 
 def test_a_pruned_trial_is_shown_with_what_it_might_have_come_to():

@@ -1,0 +1,73 @@
+"""Processes that die: a trial's, the driver's, at any moment; and two drivers at one study."""
+
+import random
+import subprocess
+
+import pytest
+from support.nothing_lost import assert_nothing_lost, kept
+from support.tiny_study import attempts, kill, owner
+
+
+def test_a_trials_process_is_killed(study):
+    """The driver gives the trial another process, which goes on from its last checkpoint."""
+    study = study()
+    process = study.start()
+    trial = study.wait_until(lambda: study.running(checkpoints=2), process)[0]
+    before = kept(study.path)
+    kill(owner(trial))
+    output = study.ended(process)
+    assert f"{trial.name}: its process died; it goes on from its last checkpoint" in output
+    assert attempts(trial) == 2
+    repeated = assert_nothing_lost(study.path)
+    assert len(repeated.each) == 1
+    assert before.items() <= kept(study.path).items()
+
+
+def test_a_trial_whose_process_dies_again_and_again_fails_alone(study):
+    study = study(resources={"checkpoint_kimg": 1.0, "max_failures": 1})
+    process = study.start()
+    trial = study.wait_until(lambda: study.running(), process)[0]
+    kill(owner(trial))
+    study.wait_until(lambda: attempts(trial) == 2, process)
+    kill(owner(trial))
+    study.ended(process)
+    repeated = assert_nothing_lost(study.path, ends=("failed",))
+    assert len(repeated.each) == 1
+    assert [each.name for each in study.trials() if '"failed"' in (each / "status.json").read_text()] == [trial.name]
+
+
+def test_the_driver_is_killed(study):
+    study = study()
+    process = study.start()
+    trial = study.wait_until(lambda: study.running(checkpoints=2), process)[0]
+    study.kill(process)
+    before = kept(study.path)
+    study.finish()
+    assert attempts(trial) == 2
+    assert assert_nothing_lost(study.path).each
+    assert before.items() <= kept(study.path).items()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_the_driver_is_killed_at_twenty_random_moments(study):
+    """Ten while it starts up, if it is not quick, ten while trials train; what had ended by then stays as it is."""
+    study = study(budget={"trials": 12, "kimg": 32, "first_rung": 4, "finalists": 4})
+    moments, before = random.Random(0), {}
+    for number in range(20):
+        process = study.start()
+        if number % 2:
+            count = study.attempts()
+            study.wait_until(lambda count=count: study.attempts() > count, process)
+        try:
+            process.communicate(timeout=moments.uniform(0, 5 if number % 2 else 10))
+            pytest.fail(f"it was over after {number} kills: make it longer")
+        except subprocess.TimeoutExpired:
+            study.kill(process)
+        assert before.items() <= kept(study.path).items()
+        before = kept(study.path)
+    study.finish()
+    repeated = assert_nothing_lost(study.path)
+    assert before.items() <= kept(study.path).items()
+    assert len(repeated.each) >= 10
+    print(repeated)

@@ -1,0 +1,108 @@
+"""A tiny study, driven by `ignm` in a process of its own, to which things happen."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from support.nothing_lost import lines
+
+IGNM = str(Path(sys.executable).with_name("ignm"))
+LONGEST = 240
+AXES = """
+axes:
+  - {path: optim.generator.lr, strategy: optim, log_float: [1e-4, 1e-3]}
+  - {path: discriminator.normalisation, strategy: structure, choice: [batch, null]}
+"""
+TINY = {
+    "name": "tiny",
+    "data": {"name": "drawn", "resolution": 16},
+    "set": {"optim.batch": 32, "discriminator.width": 8, "generator.width": 8, "generator.latent": 16},
+    "space": "axes.yaml",
+    "budget": {"trials": 4, "kimg": 12, "first_rung": 3, "finalists": 2},
+    "resources": {"checkpoint_kimg": 1.0},
+    "suggesting": {"presets": False},
+    "evaluation": {"images": 64},
+}
+
+
+class Study:
+    """`ignm search` of the tiny study; its folder is `path`."""
+
+    def __init__(self, home, environment, storage, **changes):
+        self.home, self.environment = home, environment
+        self.path = storage / "tiny"
+        home.mkdir(exist_ok=True)
+        (home / "axes.yaml").write_text(AXES)
+        (home / "tiny.yaml").write_text(yaml.safe_dump({**TINY, **changes}))
+        self.begun = []
+
+    def start(self, *words):
+        process = subprocess.Popen(
+            [IGNM, "search", "tiny.yaml", "--storage", str(self.path.parent), *words],
+            cwd=self.home, env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        self.begun.append(process)
+        return process
+
+    def ended(self, process, code=0):
+        """What a process has printed, when it is over."""
+        output, _ = process.communicate(timeout=LONGEST)
+        assert process.returncode == code, output
+        assert "Traceback" not in output
+        return output
+
+    def finish(self, *words):
+        return self.ended(self.start(*words))
+
+    def kill(self, process):
+        process.kill()
+        process.wait()
+
+    def wait_until(self, condition, process):
+        """The first true answer; the process must not end before."""
+        deadline = time.monotonic() + LONGEST
+        while not (found := condition()):
+            assert time.monotonic() < deadline, "the study did not come so far"
+            if process.poll() is not None:
+                pytest.fail(f"ended too early: {process.stdout.read()}")
+            time.sleep(0.02)
+        return found
+
+    def trials(self):
+        return sorted(path.parent for path in self.path.glob("trials/search-*/label.json"))
+
+    def attempts(self):
+        """How often any trial was taken up."""
+        return sum(attempts(trial) for trial in self.trials())
+
+    def running(self, checkpoints=1):
+        """Folders of the trials in training that have so many checkpoints, or more, behind them."""
+        return [
+            trial
+            for trial in self.trials()
+            if not (trial / "status.json").exists() and saved(trial) >= checkpoints and (trial / "owner.json").exists()
+        ]
+
+
+def saved(trial):
+    """Whole kimg up to which a trial of the tiny study has been saved."""
+    return max((int(path.name[11:]) // 1000 for path in trial.glob("checkpoint-*")), default=0)
+
+
+def owner(trial):
+    """The process that trains a trial."""
+    return json.loads((trial / "owner.json").read_text())["pid"]
+
+
+def attempts(trial):
+    return len(lines(trial / "attempts.jsonl"))
+
+
+def kill(pid):
+    os.kill(pid, signal.SIGKILL)
