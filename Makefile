@@ -7,7 +7,7 @@ UV_VERSION := 0.13.9
 STAMP := $(VENV)/.ready
 TRACKED := requirements.lock pyproject.toml
 
-.PHONY: setup demo test test-slow test-gpu lint bench lock clean
+.PHONY: setup demo test test-slow test-cluster test-gpu lint bench lock clean
 
 setup: $(STAMP)
 
@@ -30,6 +30,10 @@ test: setup
 test-slow: setup
 	$(BIN)/python -m pytest -m slow
 
+# Hosts in namespaces of their own: as root, with iproute2, openssh-server and rsync.
+test-cluster: setup
+	$(BIN)/python -m pytest -m cluster
+
 test-gpu: setup
 	$(BIN)/python -m pytest -m gpu
 
@@ -42,7 +46,7 @@ lint: setup
 # Tables on the screen and in build/bench/; the machine should be idle.
 bench: setup
 	@mkdir -p build/bench
-	@set -o pipefail; for each in training_step evaluating frechet importing; do \
+	@set -o pipefail; for each in training_step evaluating frechet importing overhead suggesting; do \
 	  $(BIN)/python -m benchmarks.$$each | tee build/bench/$$each.txt || exit 1; \
 	done
 

@@ -25,12 +25,11 @@ from ignm.training.trial import run_trial
 
 GRID = {
     "loss.adversarial": ["non_saturating", "hinge"],
-    "discriminator.spectral_norm": [False, True],
     "discriminator.normalisation": ["batch", None],
     "optim.generator.lr": [1e-4, 2e-4, 4e-4, 8e-4],
     "optim.discriminator.lr": [1e-4, 2e-4, 4e-4, 8e-4],
 }
-FIXED = {"optim.batch": 64, "generator.width": 32, "discriminator.width": 32}
+FIXED = {"discriminator.spectral_norm": False, "optim.batch": 64, "generator.width": 32, "discriminator.width": 32}
 
 
 def points():

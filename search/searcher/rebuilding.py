@@ -23,14 +23,14 @@ def bring_up(records: Records, folder: StudyFolder, space: Space, judge: Judge) 
     unfinished = []
     for name in sorted(records.named, key=records.named.__getitem__):
         known = records.of(name)
-        if known.state is TrialState.COMPLETE or known.state is TrialState.FAIL:
-            continue
         trial = on_disk.get(name, folder.trial(name))
-        if known.state is TrialState.PRUNED:
-            if not trial.reopened or trial.status() is Status.PRUNED:
-                continue
+        status = trial.status()
+        if known.state is TrialState.PRUNED and name in on_disk and known.user_attrs.get("status") != str(status):
+            # It went on, and the driver was killed before Optuna was told.
             go_on(records, name)
-        if trial.status() is Status.RUNNING:
+        elif known.state.is_finished():
+            continue
+        if status is Status.RUNNING:
             unfinished.append(name)
         else:
             records.end(records.named[name], judge.outcome(trial))

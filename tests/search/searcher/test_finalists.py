@@ -151,6 +151,22 @@ def test_killed_while_a_finalist_is_chosen(folder, question, monkeypatch, where)
     assert Driver(folder, driver.question).search.missing == 0
 
 
+def test_a_folder_that_goes_on_is_believed_whatever_else_was_lost(folder, question):
+    driver, names = searched(folder, question, finalists=2)
+    (driver.trial(names[4]).path / "status.json").unlink()
+    again = Driver(folder, driver.question)
+    assert again.begin() == names[4]
+    again.complete(names[4], 7.0)
+    assert counted(again)[names[4]] is TrialState.COMPLETE
+    assert again.begin() == Searcher.FINISHED
+
+
+def test_the_folder_of_an_ended_trial_may_be_removed(folder, question):
+    driver, names = searched(folder, question, finalists=0)
+    shutil.rmtree(driver.trial(names[4]).path)
+    assert Driver(folder, driver.question).begin() == Searcher.FINISHED
+
+
 @pytest.mark.parametrize("ended", [False, True])
 def test_rebuilt_from_the_folders_a_finalist_is_still_one(folder, question, ended):
     driver, _ = searched(folder, question, finalists=2)

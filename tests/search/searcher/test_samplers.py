@@ -1,5 +1,6 @@
 """Each sampler on conditional spaces, and what it learns of points that are lost."""
 
+import json
 import logging
 import math
 import random
@@ -54,6 +55,44 @@ def test_a_conditional_space_with_choices_is_sampled_as_it_is_and_quietly(folder
     optuna.logging.disable_propagation()
     assert seen["loss.gamma"] > 0
     assert [record.message for record in caplog.records if "greenlet" not in record.message] == []
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "gp"])
+def test_a_model_is_made_of_all_axes_at_once_also_after_a_restart(folder, question, sampler):
+    """Not axis by axis, which is what samplers fall back to where they do not understand a space."""
+    question = question.model_copy(update={"space": "first"})
+    question = asking(question, {"sampler": sampler, "storage": "journal"}, trials=30)
+    draws = random.Random(0)
+    for trials in (12, 3):
+        driver = Driver(folder, question)
+        for number in range(trials):
+            name = driver.begin()
+            driver.complete(name, draws.uniform(1, 9))
+            if number % 4 == 3:
+                driver.end(driver.begin(), Status.DIVERGED)
+    last = driver.search._records.of(name)
+    together = "".join(text for key, text in sorted(last.system_attrs.items()) if "relative_params" in key)
+    assert json.loads(together).keys() >= last.params.keys()
+
+
+def test_generations_of_cmaes_go_on_through_stops_losses_and_restarts(folder, question):
+    pytest.importorskip("cmaes")
+    question = question.model_copy(update={"space": "first"})
+    question = asking(question, {"sampler": "cmaes", "storage": "journal"}, trials=60)
+    draws, generations = random.Random(0), []
+    for _ in range(2):
+        driver = Driver(folder, question)
+        for number in range(20):
+            name = driver.begin()
+            generations.append(driver.search._records.of(name).system_attrs.get("cma:generation"))
+            if number % 5 == 4:
+                driver.end(name, Status.DIVERGED)
+            else:
+                driver.complete(name, draws.uniform(1, 9))
+    known = [each for each in generations if each is not None]
+    assert known == sorted(known)
+    # 3 axes are numbers: 4 + 3 ln 3 = 7 trials a generation.
+    assert known[-1] == (len(known) - 1) // 7 >= 3
 
 
 @pytest.mark.parametrize("sampler", ALL)

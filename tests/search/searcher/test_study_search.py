@@ -6,6 +6,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
+from support.searching import Driver
 
 from ignm.errors import IgnmError
 from ignm.files import write_json
@@ -78,6 +79,21 @@ def test_rungs_survive_a_restart(folder, question):
     begin(again, "y")
     assert folder.trial(first).label()["number"] == 0
     assert again.should_prune("y", {"point": 0.5, "quality": 2.0})
+
+
+def test_a_trial_is_judged_at_a_rung_once_though_it_was_interrupted_there(folder, question):
+    """It passed as one of two; by the time that it is taken up again, all that came since were better."""
+    first = Driver(folder, question)
+    names = [first.begin() for _ in range(6)]
+    assert not first.measure(names[0], 5.0)
+    for name, quality in zip(names[1:], (4.0, 3.0, 2.0, 1.0, 0.5), strict=True):
+        assert not first.measure(name, quality)
+    again = Driver(folder, question)
+    assert [again.begin() for _ in names] == names
+    kept = again.trial(names[0]).measurements()[0]
+    assert not again.search.should_prune(again.keys[names[0]], kept)
+    # Another one of that quality, judged now, is stopped.
+    assert again.measure(again.begin(), 5.0)
 
 
 @pytest.mark.parametrize("status", [Status.DIVERGED, Status.OUT_OF_MEMORY])
