@@ -72,7 +72,7 @@ def random_search(table, trials, seed):
 
 def question_of(table, arguments, directory, seed):
     space = directory / "grid.yaml"
-    axes = [{"path": path, "strategy": "optim", "choice": values} for path, values in GRID.items()]
+    axes = [{"path": path, "choice": values} for path, values in GRID.items()]
     space.write_text(yaml.safe_dump({"axes": axes}))
     return Question(
         name="replay",

@@ -88,7 +88,10 @@ class Study:
             )
         elif missing > 0:
             with self._connected():
-                self._run(watch, missing, {}, searcher, PruneByStudy(searcher))
+                try:
+                    self._run(watch, missing, {}, searcher, PruneByStudy(searcher))
+                finally:
+                    searcher.catch_up()
         write_results(self.folder)
 
     def confirm(self) -> dict[str, Any]:
@@ -143,7 +146,7 @@ class Study:
         ):
             totals = cluster_totals(self.address)
             callbacks = [
-                WriteEnds(self.folder, self.kept),
+                WriteEnds(self.folder, self.kept, resources.max_failures),
                 HoldSlots(watch.meter, resources.cpus, gpus_per_trial(resources, totals)),
                 ShowResults(showing),
             ]

@@ -23,11 +23,15 @@ _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
+class OutOfReachError(IgnmError):
+    """Storage did not come back in time; no fault of whoever wanted it."""
+
+
 def patiently(action: Callable[[], T], what: str, seconds: float = SECONDS) -> T:
     """Do something with storage, again and again until it works; a log line says each time that it has not.
 
-    Pauses double from FIRST_PAUSE to LONGEST_PAUSE. Raises IgnmError when `seconds` are over. `what` names the file
-    or folder, for people; whatever else than an OSError of PASSING the action raises is handed on.
+    Pauses double from FIRST_PAUSE to LONGEST_PAUSE. Raises OutOfReachError when `seconds` are over. `what` names the
+    file or folder, for people; whatever else than an OSError of PASSING the action raises is handed on.
     """
     begun, pause = time.monotonic(), FIRST_PAUSE
     while True:
@@ -39,7 +43,7 @@ def patiently(action: Callable[[], T], what: str, seconds: float = SECONDS) -> T
             waited = time.monotonic() - begun
             problem = os.strerror(error.errno)
         if waited >= seconds:
-            raise IgnmError(
+            raise OutOfReachError(
                 f"{what}: {problem}, for {waited:.0f} s; free some space or bring the storage back, then run the same "
                 "command again: it goes on from the last checkpoint"
             )

@@ -70,7 +70,7 @@ def _stop_trial(trial: "Trial", standing: "Standing") -> str:
     if standing.alive:
         request_stop(trial.path)
         return f"{trial.name} was asked to stop; it ends at its next measurement"
-    trial.end(Status.PRUNED, BY_HAND)
+    trial.end(Status.PRUNED, BY_HAND, patience=0.0)
     return f"{trial.name} has ended, unfinished as it was: the study is not being run"
 
 

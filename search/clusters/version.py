@@ -8,10 +8,16 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
+from ignm.errors import IgnmError
+
 PACKAGES = ("ignm", "spaces", "search", "analysis")
 LIBRARIES = ("ray", "torch", "optuna")
 SOURCES = frozenset({".py", ".yaml", ".safetensors", ".j2"})
 MISSING = "missing"
+
+
+class OtherCodeError(IgnmError):
+    """This node's code is not the driver's; no fault of the trial that was to run here."""
 
 
 @dataclass(frozen=True)

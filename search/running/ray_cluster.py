@@ -170,7 +170,8 @@ def run_trials(
             stop=orders,
             verbose=0,
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-            failure_config=tune.FailureConfig(max_failures=resources.max_failures),
+            # `callbacks` say when it is enough.
+            failure_config=tune.FailureConfig(max_failures=-1),
             callbacks=list(callbacks),
         ),
     )

@@ -16,7 +16,6 @@ from ignm.config import Config, Evaluation
 from ignm.data.cache import Dataset
 from ignm.data.store import open_dataset
 from ignm.data.targets import targets_of
-from ignm.errors import IgnmError
 from ignm.files import write_text
 from ignm.metrics.evaluator import REFERENCES, Evaluator
 from ignm.models.shape import DataShape
@@ -29,7 +28,7 @@ from ignm.training.patience import patiently
 from ignm.training.progress import CheckpointEvery
 from ignm.training.trainer import DivergedError
 from ignm.training.trial import run_trial
-from search.clusters.version import CodeVersion, code_version
+from search.clusters.version import CodeVersion, OtherCodeError, code_version
 from search.running.memory import available_gib, estimate_gib, fitting_parts, hold_to
 from search.storage.location import Role, locate
 from search.storage.trials import KeptTrial, bring, mirror_of
@@ -57,7 +56,7 @@ def _nothing() -> None:
 def _require_same_code(wanted: CodeVersion | None) -> None:
     differences = wanted.differences(code_version()) if wanted is not None else []
     if differences:
-        raise IgnmError(
+        raise OtherCodeError(
             f"{os.uname().nodename}: its code is not the driver's ({', '.join(differences)}); no trial runs here until "
             "it is: `ray up` the cluster's file again, or install the project there anew"
         )
@@ -89,7 +88,7 @@ class TrialTrainable(tune.Trainable):
         """Begin, or continue, the trial `config["trial"]` of the study at `config["study"]`, a folder or a URI.
 
         `cpus`: its threads; `checkpoint_kimg` and `checkpoint_minutes`: as `resources` of a study says; `version`: of
-        the driver's code, without which nothing is compared. Raises IgnmError where the code here is another.
+        the driver's code, without which nothing is compared. Raises OtherCodeError where the code here is another.
         """
         _require_same_code(config.get("version"))
         torch.set_num_threads(config["cpus"])
@@ -107,6 +106,10 @@ class TrialTrainable(tune.Trainable):
         """Train up to the next measurement and report it; divergence and lack of memory are results, not errors."""
         try:
             if self._measurements is None:
+                self._reach()
+                if self._trial.status() is not Status.RUNNING:
+                    # Given up, after its processes had failed again and again; or stopped while it waited for another.
+                    return self._report(self._trial.status())
                 self._measurements = self._begin()
             measurement = next(self._measurements)
         except DivergedError as error:
@@ -149,16 +152,17 @@ class TrialTrainable(tune.Trainable):
     def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
         """Nothing: the trial's folder holds its checkpoints."""
 
-    def _begin(self) -> Iterator[Measurement]:
+    def _reach(self) -> None:
+        """Bring the trial's folder here, or wait for it: one that is out of reach is not taken for a missing one."""
         if self._study.uri is not None:
             self._kept = bring(mirror_of(self._study, self._name))
-        # A folder that is out of reach must not be taken for one that is not there.
         patiently((self._trial.path / "trial.json").stat, str(self._trial.path))
+
+    def _begin(self) -> Iterator[Measurement]:
         spec = self._trial.spec()
         self._kimg = spec.kimg
         data = (spec.config.data.name, spec.config.data.resolution, self._data_root)
-        (self._trial.path / "error.txt").unlink(missing_ok=True)
-        write_text(self._trial.path / "process", f"{os.uname().nodename} {os.getpid()}\n")
+        patiently(self._sign, str(self._trial.path))
         dataset, device, share = _dataset(*data), default_device(), self._share_of_gpu()
         hold_to(device, share)
         return run_trial(
@@ -174,16 +178,23 @@ class TrialTrainable(tune.Trainable):
             take_over=True,
         )
 
+    def _sign(self) -> None:
+        (self._trial.path / "error.txt").unlink(missing_ok=True)
+        write_text(self._trial.path / "process", f"{os.uname().nodename} {os.getpid()}\n")
+
     def _share_of_gpu(self) -> float:
         given = self.trial_resources
         # Without any, Ray hides no GPU, and nothing is known of who else is on it.
         return float(given.required_resources.get("GPU", 0.0)) or 1.0 if given is not None else 1.0
 
     def _end(self, status: Status, reason: str = "") -> None:
-        patiently(lambda: self._trial.end(status, reason), str(self._trial.path))
+        self._trial.end(status, reason)
         if self._kept is not None:
             self._kept.keep()
 
     def _ended(self, status: Status, reason: str) -> dict[str, Any]:
         self._end(status, reason)
+        return self._report(status)
+
+    def _report(self, status: Status) -> dict[str, Any]:
         return {"status": str(status), "done": True, "kimg": self._trial.kimg(), "quality": float("inf")}

@@ -1,11 +1,13 @@
 """Optuna's study on disk, written beside the one in memory: what optuna-dashboard shows, and a restart reads.
 
-It may lag behind the trials' folders, or be lost: it is brought up to them when the study is opened again.
+It may lag behind the trials' folders, or be lost: it is brought up to them when the study is opened again. What could
+not be written is made up for from memory as soon as it can be.
 """
 
 import copy
 import logging
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,8 @@ _log = logging.getLogger(__name__)
 
 RELATIVE = ":relative_params:"
 """In the names of the system attributes by which samplers of several processes tell each other what they suggest."""
+CATCH_UP_SECONDS = 10.0
+"""Between two tries to write what could not be written."""
 LOCKED_SECONDS = 60.0
 """How long to wait for another program that reads the file."""
 # What tells that a file cannot be read, other than that it cannot be read just now.
@@ -55,19 +59,13 @@ class Ledger:
                 self.path, _first_line(error), aside.name,
             )  # fmt: skip
             self._open()
-        self._ids = {trial.number: trial._trial_id for trial in self.trials}
-        self._behind = False
+        self.memory: Callable[[], Sequence[FrozenTrial]] = list
+        """Every trial as it is known in memory, by which the file is made up for what could not be written."""
+        self._failed_at: float | None = None
 
     def add(self, trial: FrozenTrial) -> None:
         """Write a whole trial down; its number follows the last one's."""
-
-        def write() -> None:
-            # What samplers tell each other while a trial runs is of no use to a later driver.
-            kept = copy.copy(trial)
-            kept.system_attrs = {k: v for k, v in trial.system_attrs.items() if RELATIVE not in k}
-            self._ids[trial.number] = self._storage.create_new_trial(self._study_id, template_trial=kept)
-
-        self._write(write)
+        self._write(lambda: self._add(trial))
 
     def report(self, number: int, step: int, value: float) -> None:
         """Write a measurement down."""
@@ -81,14 +79,9 @@ class Ledger:
         """Write an end down, with the measurements but those at `known` steps."""
 
         def write() -> None:
-            trial_id = self._ids[number]
-            for step, value in outcome.intermediate.items():
-                if step not in known:
-                    self._storage.set_trial_intermediate_value(trial_id, step, value)
-            for key, limit in outcome.constraints.items():
-                self._storage.set_trial_system_attr(trial_id, CONSTRAINT + key, limit)
-            self._storage.set_trial_user_attr(trial_id, "status", str(outcome.status))
-            self._storage.set_trial_state_values(trial_id, outcome.state, outcome.values)
+            measured = {step: value for step, value in outcome.intermediate.items() if step not in known}
+            limits = {CONSTRAINT + key: limit for key, limit in outcome.constraints.items()}
+            self._end(number, measured, limits, {"status": str(outcome.status)}, outcome.state, outcome.values)
 
         self._write(write)
 
@@ -99,6 +92,55 @@ class Ledger:
             self._storage.set_trial_state_values(self._ids[number], TrialState.FAIL)
 
         self._write(write)
+
+    def catch_up(self) -> None:
+        """Write what could not be written, where it can be now."""
+        if self._failed_at is not None:
+            self._try(self._make_up, (*_FAILED, *_DAMAGED))
+
+    def _make_up(self) -> None:
+        # Where the storage is away there is no file to open, and none is begun.
+        self.path.stat()
+        self._open()
+        there = {trial.number: trial for trial in self.trials}
+        for trial in self.memory():
+            known = there.get(trial.number)
+            if known is None:
+                self._add(trial)
+            elif not known.state.is_finished():
+                self._bring_up(trial, known)
+        self._failed_at = None
+
+    def _bring_up(self, trial: FrozenTrial, known: FrozenTrial) -> None:
+        measured = {k: v for k, v in trial.intermediate_values.items() if k not in known.intermediate_values}
+        limits = {k: v for k, v in trial.system_attrs.items() if k.startswith(CONSTRAINT)}
+        self._end(trial.number, measured, limits, trial.user_attrs, trial.state, trial.values)
+
+    def _add(self, trial: FrozenTrial) -> None:
+        if trial.number not in self._ids:
+            # What samplers tell each other while a trial runs is of no use to a later driver.
+            kept = copy.copy(trial)
+            kept.system_attrs = {k: v for k, v in trial.system_attrs.items() if RELATIVE not in k}
+            self._ids[trial.number] = self._storage.create_new_trial(self._study_id, template_trial=kept)
+
+    def _end(
+        self,
+        number: int,
+        measured: Mapping[int, float],
+        limits: Mapping[str, Any],
+        attributes: Mapping[str, Any],
+        state: TrialState,
+        values: Sequence[float] | None,
+    ) -> None:
+        trial_id = self._ids[number]
+        for step, value in measured.items():
+            self._storage.set_trial_intermediate_value(trial_id, step, value)
+        for key, limit in limits.items():
+            self._storage.set_trial_system_attr(trial_id, key, limit)
+        for key, value in attributes.items():
+            self._storage.set_trial_user_attr(trial_id, key, value)
+        if state.is_finished():
+            self._storage.set_trial_state_values(trial_id, state, values)
 
     def _open(self) -> None:
         name, storage = self._question.name, self._question.suggesting.storage
@@ -113,19 +155,25 @@ class Ledger:
         )
         self._study_id = self._storage.get_study_id_from_name(name)
         self.trials = self._storage.get_all_trials(self._study_id, deepcopy=False)
+        self._ids = {trial.number: trial._trial_id for trial in self.trials}
 
     def _write(self, action: Callable[[], None]) -> None:
-        if self._behind:
-            return
+        if self._failed_at is not None and time.monotonic() - self._failed_at >= CATCH_UP_SECONDS:
+            self.catch_up()
+        # Out of order, later trials would get wrong numbers.
+        if self._failed_at is None:
+            self._try(action, _FAILED)
+
+    def _try(self, action: Callable[[], None], passing: tuple[type[Exception], ...]) -> None:
         try:
             action()
-        except _FAILED as error:
-            # Later trials would get wrong numbers: nothing more is written until the study is opened again.
-            self._behind = True
-            _log.warning(
-                "%s: cannot be written (%s); the search goes on without it, and the next run brings it up to date",
-                self.path, _first_line(error),
-            )  # fmt: skip
+        except passing as error:
+            if self._failed_at is None:
+                _log.warning(
+                    "%s: cannot be written (%s); the search goes on without it, and brings it up to date later",
+                    self.path, _first_line(error),
+                )  # fmt: skip
+            self._failed_at = time.monotonic()
 
 
 def open_optuna(folder: StudyFolder, question: Question) -> optuna.Study:

@@ -22,6 +22,7 @@ class Records:
     def __init__(self, memory: StudyMemory, ledger: Ledger, sampler: BaseSampler) -> None:
         """Take up what is on disk; trials that never began are ended."""
         self._memory, self._ledger, self._sampler = memory, ledger, sampler
+        ledger.memory = memory.every_trial
         self.study = memory.study(sampler)
         """Optuna's study in memory."""
         self.named: dict[str, int] = {}
@@ -92,6 +93,10 @@ class Records:
         if not trial.state.is_finished():
             self._ledger.end(number, outcome, known=tuple(trial.intermediate_values))
             self._memory.end(number, outcome)
+
+    def catch_up(self) -> None:
+        """Write to disk what could not be written before, where it can be now."""
+        self._ledger.catch_up()
 
     def drop(self, number: int) -> None:
         """End a trial that never began."""

@@ -14,9 +14,10 @@ from ray.tune.search import Searcher
 from ray.tune.search.optuna import OptunaSearch
 
 from ignm.config import Config, TrialSpec, override
+from ignm.training.patience import patiently
 from search.searcher.distributions import defaults_of, distributions_of, suggest_value
 from search.searcher.finalists import BEATEN, OVER, candidates, count_completed
-from search.searcher.ledger import Ledger
+from search.searcher.ledger import Ledger, path_of
 from search.searcher.memory import StudyMemory
 from search.searcher.outcome import Judge, MemoryOf, directions_of, images
 from search.searcher.outcome import number as measured_number
@@ -82,6 +83,10 @@ class StudySearch(OptunaSearch):
         """Suggest nothing new from now on, and stop what runs at its next measurement."""
         self.closed = True
 
+    def catch_up(self) -> None:
+        """Bring Optuna's study on disk up to date, where it could not be written for a while."""
+        self._records.catch_up()
+
     def end_unfinished(self) -> None:
         """End the trials that a killed run left unfinished, when there is no time for them any more."""
         for name in self._unfinished:
@@ -118,8 +123,6 @@ class StudySearch(OptunaSearch):
         if name is None:
             return
         self._kept.follow(name)
-        if error:
-            self._folder.trial(name).end_failed()
         if self._folder.trial(name).status() is not Status.RUNNING:
             self._tell(name)
 
@@ -191,6 +194,8 @@ class StudySearch(OptunaSearch):
             measure_at=budget.measure_at(budget.kimg),
             evaluation=self._question.evaluation,
         )
+        # A study that is away is not made anew.
+        patiently(path_of(self._folder, self._question).stat, str(self._folder.path))
         self._folder.begin_trial(name, spec, {"number": at, "parameters": values})
         self._kept.begin(name)
 

@@ -15,6 +15,7 @@ from ignm.errors import IgnmError
 from ignm.files import read_json, write_json
 from ignm.training.checkpoint import keep_newest
 from ignm.training.measurement import read_measurements
+from ignm.training.patience import SECONDS, patiently
 
 
 class Status(StrEnum):
@@ -66,8 +67,16 @@ class Trial:
             raise IgnmError(f"{path}: unknown status {word!r}; known: {', '.join(Status)}")
         return Status(word)
 
-    def end(self, status: Status, reason: str = "") -> None:
-        """Write down how it ended, and keep one checkpoint of it; the first word stands."""
+    def end(self, status: Status, reason: str = "", patience: float = SECONDS) -> None:
+        """Write down how it ended, and keep one checkpoint of it; the first word stands.
+
+        Storage that is full or away is waited for, up to `patience` seconds; then OutOfReachError.
+        """
+        patiently(lambda: self._end(status, reason), str(self.path), patience)
+
+    def _end(self, status: Status, reason: str) -> None:
+        # A folder that is away is not made anew.
+        (self.path / "label.json").stat()
         if self.status() is Status.RUNNING:
             write_json(self.path / "status.json", {"status": str(status), "reason": reason})
             keep_newest(self.path, 1)
@@ -81,7 +90,7 @@ class Trial:
         """Let a pruned trial go on from its checkpoint; how it had ended is kept as `pruned.json`."""
         if self.status() is not Status.PRUNED:
             raise IgnmError(f"{self.path}: {self.status()}; only a pruned trial can go on")
-        (self.path / "status.json").replace(self.path / "pruned.json")
+        patiently(lambda: (self.path / "status.json").replace(self.path / "pruned.json"), str(self.path))
 
     def end_failed(self) -> None:
         """Write down that its process failed for good; one that never got to begin is left for another run."""
@@ -158,11 +167,15 @@ class StudyFolder:
         return [trial for trial in found if stage in (None, trial.stage)]
 
     def begin_trial(self, name: str, spec: TrialSpec, label: dict[str, Any]) -> Trial:
-        """Write a trial's folder down, unless it is there already."""
+        """Write a trial's folder down, unless it is there already; storage that is full or away is waited for."""
         trial = self.trial(name)
-        if not (trial.path / "label.json").exists():
-            write_json(trial.path / "trial.json", spec.model_dump(mode="json"))
-            write_json(trial.path / "label.json", label | {"config_id": spec.config.config_id})
+
+        def begin() -> None:
+            if not (trial.path / "label.json").exists():
+                write_json(trial.path / "trial.json", spec.model_dump(mode="json"))
+                write_json(trial.path / "label.json", label | {"config_id": spec.config.config_id})
+
+        patiently(begin, str(trial.path))
         return trial
 
 

@@ -1,10 +1,12 @@
 """The study's tidy table: one row per measurement, rebuilt from the trial folders whenever it is wanted."""
 
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from ignm.files import atomic_file
+from ignm.training.patience import patiently
 from search.study.folder import StudyFolder, Trial
 
 
@@ -28,9 +30,13 @@ def write_results(folder: StudyFolder) -> pd.DataFrame:
         kinds = {type(value) for value in table[column].dropna()}
         if len(kinds) > 1:
             table[column] = table[column].map(lambda value: value if value is None else str(value))
-    with atomic_file(folder.results) as temporary:
-        table.to_parquet(temporary, index=False)
+    patiently(lambda: _write(table, folder.results), str(folder.results))
     return table
+
+
+def _write(table: pd.DataFrame, path: Path) -> None:
+    with atomic_file(path) as temporary:
+        table.to_parquet(temporary, index=False)
 
 
 def _flat(measurement: dict[str, Any]) -> dict[str, Any]:

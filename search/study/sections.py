@@ -87,7 +87,7 @@ class Resources(Section):
     gpus: Annotated[float, Field(ge=0.0, le=64.0)] | None = None
     """null: one if the cluster has any, else none."""
     max_failures: Annotated[int, Field(ge=0, le=100)] = 2
-    """How often a trial whose process or node dies is taken up again from its checkpoint."""
+    """How often in a row, with no new checkpoint between, a trial whose process dies is taken up again."""
     checkpoint_kimg: Kimg | None = None
     """A checkpoint between measurements every so many kimg; null: at measurements alone, and by the clock."""
     checkpoint_minutes: Minutes | None = 10.0

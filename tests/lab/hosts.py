@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -63,11 +64,11 @@ class Lab:
         """Run a command on the hosts' network, but on none of them."""
         return self._script("in", *command, timeout=timeout)
 
-    def start(self, *command: str, **options: object) -> subprocess.Popen[str]:
-        """As `run`, in the background."""
+    def start(self, *command: str, stdout: IO[str] | int = subprocess.PIPE) -> subprocess.Popen[str]:
+        """As `run`, in the background; what writes much and is not read needs a file as `stdout`."""
         return subprocess.Popen(
             ["bash", str(SCRIPT), "in", *command], env=self.environment, cwd=self.folder, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, **options,
+            stdout=stdout, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
         )  # fmt: skip
 
     def ssh(self, name: str, command: str) -> tuple[str, ...]:

@@ -7,7 +7,8 @@ from itertools import pairwise
 import optuna
 import yaml
 
-STATES = {"completed": "COMPLETE", "pruned": "PRUNED", "diverged": "PRUNED", "out_of_memory": "PRUNED", "failed": "FAIL"}
+LOST = ("diverged", "out_of_memory")
+STATES = {"completed": "COMPLETE", "failed": "FAIL", **dict.fromkeys(("pruned", *LOST), "PRUNED")}
 
 
 def lines(path):
@@ -25,7 +26,8 @@ class Repeated:
         return [kimg for attempts in self.by_trial.values() for kimg in attempts]
 
     def __str__(self):
-        return f"{len(self.each)} taken up again, {sum(self.each):.3f} kimg repeated, most {max(self.each, default=0):.3f}"
+        most = max(self.each, default=0.0)
+        return f"{len(self.each)} times taken up again, {sum(self.each):.3f} kimg repeated, at most {most:.3f} at once"
 
 
 def assert_nothing_lost(folder, ends=(), intervals=1):
@@ -97,7 +99,7 @@ def assert_told(path, first, last):
     if status == "completed":
         assert last.values == [measured[-1]["quality"]]
     assert last.intermediate_values == {round(1000 * each["point"]): each["quality"] for each in measured}
-    assert all(value <= 0 for value in last.constraints.values()) is (status not in ("diverged", "out_of_memory"))
+    assert all(value <= 0 for value in last.constraints.values()) is (status not in LOST)
 
 
 def kept(folder):

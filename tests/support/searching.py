@@ -61,7 +61,9 @@ class Driver:
 
     def end(self, name, status, error=False):
         """End a trial as its process would, and tell the search."""
-        if not error:
+        if error:
+            self.trial(name).end_failed()
+        else:
             self.trial(name).end(status)
         self.search.on_trial_complete(self.keys[name], error=error)
 

@@ -1,5 +1,6 @@
 """Homes, a mocked AWS, and a laboratory's cluster, brought up from `cluster-local.yaml` as its user would."""
 
+import re
 import shutil
 import time
 from pathlib import Path
@@ -51,9 +52,10 @@ class Cluster:
 
     def nodes(self) -> int:
         """Nodes alive, as a process on the head is told."""
-        code = "import ray; ray.init('auto', logging_level='ERROR'); print(sum(n['Alive'] for n in ray.nodes()))"
-        told = self.lab.on("head", f'python -c "{code}"')
-        return int(told.stdout.split()[-1]) if told.returncode == 0 else 0
+        connect = "import ray; ray.init('auto', logging_level='ERROR', log_to_driver=False)"
+        told = self.lab.on("head", f"python -c \"{connect}; print('alive', sum(n['Alive'] for n in ray.nodes()))\"")
+        found = re.search(r"^alive (\d+)$", told.stdout, re.MULTILINE)
+        return int(found[1]) if found else 0
 
     def wait_for_nodes(self, count: int, seconds: float) -> None:
         deadline = time.monotonic() + seconds

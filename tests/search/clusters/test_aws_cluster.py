@@ -8,7 +8,6 @@ import yaml
 from lab.hosts import REPOSITORY, VENV, Lab, needs_lab
 from support.cluster_files import REGION, filled
 
-
 pytestmark = [pytest.mark.cluster, needs_lab, pytest.mark.timeout(420)]
 NETWORK = "10.77.0.0/24"
 # In the order in which the mock gives addresses away.
@@ -78,7 +77,9 @@ def cloud(tmp_path, drawn):
     with Lab(tmp_path, HOSTS, CLOUD | settings) as lab:
         lab.environment |= CLOUD
         drawn(lab.shared)
-        server = lab.start(str(VENV / "bin" / "python"), "-m", "moto.server", "-H", "10.77.0.1", "-p", "5555")
+        with (tmp_path / "mock.log").open("w") as log:
+            mock = ("-m", "moto.server", "-H", "10.77.0.1", "-p", "5555")
+            server = lab.start(str(VENV / "bin" / "python"), *mock, stdout=log)
         lab.run("bash", "-c", "until (exec 3<>/dev/tcp/10.77.0.1/5555) 2>/dev/null; do sleep 0.1; done", timeout=60)
         yield lab
         server.kill()

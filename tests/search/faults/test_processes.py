@@ -10,7 +10,7 @@ from support.tiny_study import attempts, kill, owner
 
 def test_a_trials_process_is_killed(study):
     """The driver gives the trial another process, which goes on from its last checkpoint."""
-    study = study()
+    study = study(budget={"trials": 2, "kimg": 6, "first_rung": 3})
     process = study.start()
     trial = study.wait_until(lambda: study.running(checkpoints=2), process)[0]
     before = kept(study.path)
@@ -23,6 +23,7 @@ def test_a_trials_process_is_killed(study):
     assert before.items() <= kept(study.path).items()
 
 
+@pytest.mark.slow
 def test_a_trial_whose_process_dies_again_and_again_fails_alone(study):
     study = study(resources={"checkpoint_kimg": 1.0, "max_failures": 1})
     process = study.start()
@@ -36,6 +37,7 @@ def test_a_trial_whose_process_dies_again_and_again_fails_alone(study):
     assert [each.name for each in study.trials() if '"failed"' in (each / "status.json").read_text()] == [trial.name]
 
 
+@pytest.mark.slow
 def test_the_driver_is_killed(study):
     study = study()
     process = study.start()
@@ -49,8 +51,32 @@ def test_the_driver_is_killed(study):
 
 
 @pytest.mark.slow
+def test_the_same_trials_process_is_killed_again_and_again_and_it_comes_to_its_end(study):
+    """More often than `max_failures`, but each time after another checkpoint, as on machines that vanish."""
+    study = study(budget={"trials": 1, "kimg": 12}, resources={"checkpoint_kimg": 1.0, "max_failures": 1})
+    process = study.start()
+    for count in range(1, 5):
+        trial = study.wait_until(lambda count=count: study.running(checkpoints=2 * count), process)[0]
+        kill(owner(trial))
+        study.wait_until(lambda count=count: study.attempts() > count, process)
+    study.ended(process)
+    assert len(assert_nothing_lost(study.path).each) == 4
+
+
+@pytest.mark.slow
+def test_of_two_drivers_that_start_at_the_same_moment_one_is_refused(study):
+    study = study(budget={"trials": 2, "kimg": 6, "first_rung": 3})
+    both = [study.start(), study.start()]
+    outputs = {process: process.communicate(timeout=240)[0] for process in both}
+    first, second = sorted(both, key=lambda process: process.returncode)
+    assert (first.returncode, second.returncode) == (0, 2), outputs
+    assert "this study is being run already" in outputs[second]
+    assert assert_nothing_lost(study.path).each == []
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_the_driver_is_killed_at_twenty_random_moments(study):
+def test_the_driver_is_killed_at_twenty_random_moments(study, record_property):
     """Ten while it starts up, if it is not quick, ten while trials train; what had ended by then stays as it is."""
     study = study(budget={"trials": 12, "kimg": 32, "first_rung": 4, "finalists": 4})
     moments, before = random.Random(0), {}
@@ -70,4 +96,4 @@ def test_the_driver_is_killed_at_twenty_random_moments(study):
     repeated = assert_nothing_lost(study.path)
     assert before.items() <= kept(study.path).items()
     assert len(repeated.each) >= 10
-    print(repeated)
+    record_property("repeated", str(repeated))

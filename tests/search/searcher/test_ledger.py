@@ -186,6 +186,37 @@ def test_a_write_that_fails_stops_nothing_and_is_made_up_for(folder, question, m
     assert [t.state for t in again.on_disk()] == [TrialState.COMPLETE, TrialState.PRUNED]
 
 
+def test_what_could_not_be_written_is_made_up_for_in_the_same_run(folder, question, monkeypatch):
+    """Whatever the first write was that failed, and whatever happened until the next one that does not."""
+    driver = Driver(folder, question)
+    ledger = driver.search._records._ledger
+    measured, lost, running = driver.begin(), driver.begin(), driver.begin()
+    driver.measure(measured, 5.0)
+
+    def full(*arguments, **named):
+        raise StorageInternalError("database or disk is full")
+
+    with monkeypatch.context() as patched:
+        for name in ("set_trial_intermediate_value", "set_trial_state_values", "create_new_trial"):
+            patched.setattr(ledger._storage, name, full)
+        driver.complete(measured, 5.0)
+        driver.end(lost, Status.DIVERGED)
+        driver.begin()
+    assert [t.state for t in driver.on_disk()] == [TrialState.RUNNING] * 3
+    driver.search.catch_up()
+    expected = [TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING, TrialState.RUNNING]
+    assert [t.state for t in driver.on_disk()] == expected
+    monkeypatch.setattr("search.searcher.ledger.CATCH_UP_SECONDS", 0.0)
+    with monkeypatch.context() as patched:
+        patched.setattr(ledger._storage, "set_trial_user_attr", full)
+        driver.end(running, Status.OUT_OF_MEMORY)
+    driver.begin()
+    before = told(driver.on_disk())
+    assert len(before) == 5
+    again = Driver(folder, question)
+    assert told(again.on_disk()) == before
+
+
 def test_held_by_another_program_it_says_so(folder, question, monkeypatch):
     if question.suggesting.storage != "sqlite":
         pytest.skip("a journal is only ever appended to")

@@ -1,0 +1,110 @@
+"""Storage that is full, away or damaged under a whole study: its driver and its trials."""
+
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from support.nothing_lost import assert_nothing_lost, kept
+from support.tiny_study import attempts
+
+pytestmark = pytest.mark.slow
+MINUTE = 60.0
+
+
+def mount(*words):
+    made = subprocess.run(["mount", *map(str, words)], capture_output=True, check=False)
+    if made.returncode:
+        pytest.skip("needs the right to mount a file system")
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A file system of its own, of 8 MiB."""
+    path = tmp_path / "disk"
+    path.mkdir()
+    mount("-t", "tmpfs", "-o", "size=8m", "tmpfs", path)
+    yield path
+    subprocess.run(["umount", "-l", path], check=True)
+
+
+class Share:
+    """A folder that can be taken away, and comes back as it was."""
+
+    def __init__(self, path):
+        self.path, self._real = path / "share", path / "real"
+        self.path.mkdir()
+        self._real.mkdir()
+        self.come()
+
+    def come(self):
+        mount("--bind", self._real, self.path)
+
+    def go(self):
+        subprocess.run(["umount", "-l", self.path], check=True)
+
+
+@pytest.fixture
+def share(tmp_path):
+    share = Share(tmp_path)
+    yield share
+    share.go()
+
+
+def fill(disk):
+    with (disk / "ballast").open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+
+
+def until_said(process, words):
+    """Read what a driver prints until it says so."""
+    for line in process.stdout:
+        if words in line:
+            return
+    pytest.fail(f"it ended without saying {words!r}")
+
+
+def test_a_full_disk(study, disk):
+    """Full three times: while trials train, when the first has ended, when half have; nobody notices but by waiting."""
+    study = study(disk)
+    process = study.start()
+    for moment in (study.running, lambda: kept(study.path), lambda: len(kept(study.path)) >= 2):
+        study.wait_until(moment, process)
+        fill(disk)
+        until_said(process, "cannot be written")
+        (disk / "ballast").unlink()
+    study.ended(process)
+    assert assert_nothing_lost(study.path).each == []
+
+
+def test_storage_that_is_away_for_a_minute(study, share):
+    study = study(share.path)
+    process = study.start()
+    study.wait_until(lambda: kept(study.path) and study.running(), process)
+    before = kept(study.path)
+    share.go()
+    time.sleep(MINUTE)
+    share.come()
+    study.ended(process)
+    assert before.items() <= kept(study.path).items()
+    assert assert_nothing_lost(study.path).each == []
+
+
+@pytest.mark.parametrize("name", ["state.pt", "checkpoint.json"])
+def test_a_truncated_newest_checkpoint(study, name):
+    """Its trial goes on from the one before: another interval is repeated, and no more."""
+    study = study()
+    process = study.start()
+    trial = study.wait_until(lambda: study.running(checkpoints=2), process)[0]
+    study.kill(process)
+    cut(max(trial.glob("checkpoint-*")) / name)
+    study.finish()
+    assert attempts(trial) == 2
+    assert assert_nothing_lost(study.path, intervals=2).each
+
+
+def cut(path: Path) -> None:
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
