@@ -107,7 +107,10 @@ def test_a_missing_package_is_named_before_anything_is_begun(folder, question, s
 
 
 def _share_inside(driver, trials, quality, diverges=True):
-    """Lets trials live on a plane, a quarter of which may diverge; the share of the later half inside of it."""
+    """Lets trials live on a plane, a quarter of which may diverge; the share of the later half inside of it.
+
+    Chance alone would put 0.25 of them there.
+    """
     inside = []
     for _ in range(trials):
         name = driver.begin()
@@ -133,12 +136,12 @@ def test_tpe_leaves_a_region_that_diverges(folder, spaced, seed):
     question = spaced(*RATES, suggesting={"sampler": "tpe"}, trials=80)
     driver = Driver(folder, question.model_copy(update={"seed": seed}))
     draws = random.Random(seed)
-    assert _share_inside(driver, 80, lambda place: draws.uniform(1, 9)) <= 0.10
+    assert _share_inside(driver, 80, lambda place: draws.uniform(1, 9)) <= 0.15
 
 
 def test_a_gaussian_process_leaves_it_though_the_best_is_said_to_lie_there(folder, spaced):
     question = spaced(*RATES, suggesting={"sampler": "gp"}, trials=40)
-    assert _share_inside(Driver(folder, question), 40, _better_inside) <= 0.10
+    assert _share_inside(Driver(folder, question), 40, _better_inside) <= 0.15
 
 
 @pytest.mark.slow
