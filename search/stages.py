@@ -89,7 +89,8 @@ class Study:
         elif missing > 0:
             with self._connected():
                 try:
-                    self._run(watch, missing, {}, searcher, PruneByStudy(searcher))
+                    # The searcher ends by itself: a finalist that diverges makes room for another.
+                    self._run(watch, -1, {}, searcher, PruneByStudy(searcher))
                 finally:
                     searcher.catch_up()
         write_results(self.folder)

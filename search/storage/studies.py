@@ -22,8 +22,8 @@ STOP = "stop.json"
 """A request to stop, which anybody may leave."""
 OURS = (QUESTION, "driver.json", "confirm.json", "clock.json", "results.parquet", "best", "report")
 """What the driver writes, beside Optuna's study."""
-BEGUN = ("trial.json", "label.json")
-"""What the driver writes of a trial before it begins."""
+BEGUN = ("trial.json", "label.json", "pruned.json")
+"""What the driver writes of a trial before it begins, or goes on as a finalist."""
 SLOT = "slot.json"
 """What the driver writes of a trial that runs."""
 END = "status.json"
