@@ -100,6 +100,12 @@ def owner(trial):
     return json.loads((trial / "owner.json").read_text())["pid"]
 
 
+def status(trial):
+    """How a trial has ended; None while it has not."""
+    path = trial / "status.json"
+    return json.loads(path.read_text())["status"] if path.exists() else None
+
+
 def attempts(trial):
     return len(lines(trial / "attempts.jsonl"))
 

@@ -17,7 +17,6 @@ SMALL = "--num-cpus=1 --object-store-memory=100000000 --memory=1500000000"
 HEAD = f"ray start --head --port=6379 --node-ip-address={HOSTS['head']} --include-dashboard=false {SMALL}"
 WORKER = f"ray start --address={HOSTS['head']}:6379 {SMALL}"
 ENVIRONMENT = {
-    "PYTHONPATH": str(REPOSITORY),
     "RAY_AUTH_MODE": "disabled",
     "NO_COLOR": "1",
     "COLUMNS": "200",
@@ -29,7 +28,6 @@ ENVIRONMENT = {
     "RAY_health_check_initial_delay_ms": "0",
     "RAY_gcs_rpc_server_reconnect_timeout_s": "5",
 }
-STUDY = {**TINY, "budget": {"trials": 5, "kimg": 16, "first_rung": 4, "finalists": 3}}
 
 
 class Cluster:
@@ -39,7 +37,6 @@ class Cluster:
         self.lab, self.path = lab, lab.shared / "studies" / "tiny"
         shutil.copytree(data / "data", lab.shared / "home" / "data")
         (lab.shared / "axes.yaml").write_text(AXES)
-        (lab.shared / "tiny.yaml").write_text(yaml.safe_dump(STUDY))
 
     def begin(self, *names):
         for name in names:
@@ -49,7 +46,10 @@ class Cluster:
         done = self.lab.on(name, command)
         assert done.returncode == 0, done.stdout + done.stderr
 
-    def search(self, name="head"):
+    def search(self, name="head", trials=5, kimg=12):
+        """Of trials that are stopped never, so that whichever is taken up again was lost."""
+        study = {**TINY, "budget": {"trials": trials, "kimg": kimg, "first_rung": kimg}}
+        (self.lab.shared / "tiny.yaml").write_text(yaml.safe_dump(study))
         command = f"cd {self.lab.shared} && ignm search tiny.yaml --storage studies --address auto"
         return self.lab.start(*self.lab.ssh(name, command))
 
@@ -177,10 +177,11 @@ def test_a_node_with_other_code_joins(cluster):
     """It takes no trial, not even that of a worker that is switched off, which waits until there is room elsewhere."""
     cluster = cluster()
     cluster.begin("head", "w1")
-    search = cluster.search()
-    trials = cluster.wait_for_training_on("head", "w1", process=search)
     copy = "mkdir ~/other && cp -r ignm spaces search analysis ~/other && echo 'OTHER = 1' >> ~/other/ignm/errors.py"
-    cluster.on("w2", f"cd {REPOSITORY} && {copy} && PYTHONPATH=~/other {WORKER}")
+    cluster.on("w2", f"cd {REPOSITORY} && {copy}")
+    search = cluster.search(trials=3, kimg=36)
+    trials = cluster.wait_for_training_on("head", "w1", process=search)
+    cluster.on("w2", f"PYTHONPATH=~/other {WORKER}")
     cluster.switch_off("w1")
     output = cluster.ended(search)
     assert "w2: its code is not the driver's" in output

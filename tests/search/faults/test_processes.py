@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 from support.nothing_lost import assert_nothing_lost, kept
-from support.tiny_study import attempts, kill, owner
+from support.tiny_study import attempts, kill, owner, status
 
 
 def test_a_trials_process_is_killed(study):
@@ -24,17 +24,17 @@ def test_a_trials_process_is_killed(study):
 
 
 @pytest.mark.slow
-def test_a_trial_whose_process_dies_again_and_again_fails_alone(study):
-    study = study(resources={"checkpoint_kimg": 1.0, "max_failures": 1})
+def test_a_trial_whose_process_dies_again_and_again_at_one_place_fails_alone(study):
+    study = study(resources={"checkpoint_kimg": 12.0, "max_failures": 1})
     process = study.start()
-    trial = study.wait_until(lambda: study.running(), process)[0]
+    trial = study.wait_until(lambda: [each for each in study.trials() if attempts(each) == 1], process)[0]
     kill(owner(trial))
     study.wait_until(lambda: attempts(trial) == 2, process)
     kill(owner(trial))
     study.ended(process)
     repeated = assert_nothing_lost(study.path, ends=("failed",))
     assert len(repeated.each) == 1
-    assert [each.name for each in study.trials() if '"failed"' in (each / "status.json").read_text()] == [trial.name]
+    assert [each for each in study.trials() if status(each) == "failed"] == [trial]
 
 
 @pytest.mark.slow

@@ -34,7 +34,10 @@ def s3():
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
+    # File systems are remembered by their arguments alone, and know the server of an earlier test.
+    S3FileSystem.clear_instance_cache()
     yield f"http://{host}:{port}"
+    S3FileSystem.clear_instance_cache()
     server.stop()
 
 
