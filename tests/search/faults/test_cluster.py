@@ -179,11 +179,12 @@ def test_a_node_with_other_code_joins(cluster):
     cluster.begin("head", "w1")
     copy = "mkdir ~/other && cp -r ignm spaces search analysis ~/other && echo 'OTHER = 1' >> ~/other/ignm/errors.py"
     cluster.on("w2", f"cd {REPOSITORY} && {copy}")
-    search = cluster.search(trials=3, kimg=36)
+    search = cluster.search(trials=2, kimg=100)
     trials = cluster.wait_for_training_on("head", "w1", process=search)
     cluster.on("w2", f"PYTHONPATH=~/other {WORKER}")
     cluster.switch_off("w1")
     output = cluster.ended(search)
+    print(output)
     assert "w2: its code is not the driver's" in output
     repeated = assert_nothing_lost(cluster.path)
     assert len(repeated.by_trial[trials["w1"].name]) == 1
