@@ -184,7 +184,6 @@ def test_a_node_with_other_code_joins(cluster):
     cluster.on("w2", f"PYTHONPATH=~/other {WORKER}")
     cluster.switch_off("w1")
     output = cluster.ended(search)
-    print(output)
     assert "w2: its code is not the driver's" in output
     repeated = assert_nothing_lost(cluster.path)
     assert len(repeated.by_trial[trials["w1"].name]) == 1
