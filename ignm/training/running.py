@@ -66,8 +66,8 @@ class RunningStatistics:
         return bool(torch.isfinite(self._sums).all())
 
     def state(self) -> dict[str, Any]:
-        """Everything that the next means depend on."""
-        return {"sums": self._sums, "gap": self._gap}
+        """Everything that the next means depend on, as it stands: the sums go on in place."""
+        return {"sums": self._sums.clone(), "gap": self._gap}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Continue from `state`, which is copied."""

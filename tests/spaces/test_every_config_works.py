@@ -153,8 +153,8 @@ def train_save_and_resume(config, directory):
     while len(trained) < 4 or trained.count(Phase.JOINT) < 2:
         trained.append(step(whole))
         step(again)
-    assert all(np.isfinite(list(whole.take_statistics().values())))
     assert differing(everything(whole), everything(again)) is None
+    assert all(np.isfinite(list(whole.take_statistics().values())))
     for name in ("generator", "discriminator"):
         optimiser = whole.optimisers[name]
         idle = sum(p not in optimiser.state for group in optimiser.param_groups for p in group["params"])

@@ -1,5 +1,6 @@
 """Machines that vanish under a search, in a laboratory of hosts: a worker, its network, the head; and other code."""
 
+import json
 import shutil
 import time
 from contextlib import ExitStack
@@ -46,7 +47,7 @@ class Cluster:
         done = self.lab.on(name, command)
         assert done.returncode == 0, done.stdout + done.stderr
 
-    def search(self, name="head", trials=5, kimg=12):
+    def search(self, name="head", trials=5, kimg=24):
         """Of trials that are stopped never, so that whichever is taken up again was lost."""
         study = {**TINY, "budget": {"trials": trials, "kimg": kimg, "first_rung": kimg}}
         (self.lab.shared / "tiny.yaml").write_text(yaml.safe_dump(study))
@@ -99,6 +100,10 @@ def host(trial):
     return attempts[-1]["node"] if attempts else ""
 
 
+def reached(trial):
+    return json.loads((trial / "progress.json").read_text())["kimg"]
+
+
 @pytest.fixture
 def cluster(tmp_path, home):
     """Make one, with more in its hosts' environment."""
@@ -124,14 +129,24 @@ def test_a_worker_is_switched_off(cluster):
     assert before.items() <= kept(cluster.path).items()
 
 
-def test_a_worker_is_cut_off_while_its_processes_go_on(cluster):
+WAYS = {
+    "its network is cut": lambda cluster: cluster.network("w1", "down"),
+    "its raylet is killed": lambda cluster: cluster.on("w1", "kill -9 $(pidof raylet)"),
+}
+
+
+@pytest.mark.parametrize("lose", WAYS.values(), ids=WAYS)
+def test_a_worker_is_lost_while_its_processes_go_on(cluster, lose):
     """What is left there trains on in the same folder, until it sees that the trial is another's."""
     cluster = cluster()
     cluster.begin("head", "w1", "w2")
     search = cluster.search()
     trial = cluster.wait_for_training_on("w1", process=search)["w1"]
-    cluster.network("w1", "down")
+    at = reached(trial)
+    lose(cluster)
     cluster.wait_until(lambda: host(trial) != "w1", search, "another process")
+    _, again = lines(trial / "attempts.jsonl")
+    assert again["reached"] > at
     cluster.ended(search)
     assert len(assert_nothing_lost(cluster.path).by_trial[trial.name]) == 1
 
