@@ -1,6 +1,7 @@
 """Studies to which things happen."""
 
 import pytest
+from support.disks import mount, unmount
 from support.tiny_study import Study
 
 
@@ -17,3 +18,13 @@ def study(tmp_path, environment):
     for process in (each for study in made for each in study.begun):
         process.kill()
         process.communicate()
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A file system of its own, of 8 MiB."""
+    path = tmp_path / "disk"
+    path.mkdir()
+    mount("-t", "tmpfs", "-o", "size=8m", "tmpfs", path)
+    yield path
+    unmount(path)

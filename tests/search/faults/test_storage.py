@@ -1,32 +1,15 @@
 """Storage that is full, away or damaged under a whole study: its driver and its trials."""
 
-import subprocess
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from support.disks import fill, free, mount, unmount
 from support.nothing_lost import assert_nothing_lost, kept
 from support.tiny_study import attempts
 
 pytestmark = pytest.mark.slow
 MINUTE = 60.0
-
-
-def mount(*words):
-    made = subprocess.run(["mount", *map(str, words)], capture_output=True, check=False)
-    if made.returncode:
-        pytest.skip("needs the right to mount a file system")
-
-
-@pytest.fixture
-def disk(tmp_path):
-    """A file system of its own, of 8 MiB."""
-    path = tmp_path / "disk"
-    path.mkdir()
-    mount("-t", "tmpfs", "-o", "size=8m", "tmpfs", path)
-    yield path
-    subprocess.run(["umount", "-l", path], check=True)
 
 
 class Share:
@@ -42,7 +25,7 @@ class Share:
         mount("--bind", self._real, self.path)
 
     def go(self):
-        subprocess.run(["umount", "-l", self.path], check=True)
+        unmount(self.path)
 
 
 @pytest.fixture
@@ -50,12 +33,6 @@ def share(tmp_path):
     share = Share(tmp_path)
     yield share
     share.go()
-
-
-def fill(disk):
-    with (disk / "ballast").open("wb", buffering=0) as file, suppress(OSError):
-        while True:
-            file.write(bytes(4096))
 
 
 def until_said(process, words):
@@ -74,7 +51,7 @@ def test_a_full_disk(study, disk):
         study.wait_until(moment, process)
         fill(disk)
         until_said(process, "cannot be written")
-        (disk / "ballast").unlink()
+        free(disk)
     study.ended(process)
     assert assert_nothing_lost(study.path).each == []
 

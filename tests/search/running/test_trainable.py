@@ -182,6 +182,16 @@ def test_one_that_fits_in_parts_begins_in_them(study, monkeypatch):
     process.cleanup()
 
 
+def test_one_that_has_ended_meanwhile_is_not_trained(study):
+    """Given up by the driver, or stopped, while it waited for a process."""
+    trial = study.begin("search-0000")
+    trial.end(Status.FAILED, "again and again")
+    process = study.take_up("search-0000")
+    assert process.step() == {"status": "failed", "done": True, "kimg": 0.0, "quality": float("inf")}
+    process.cleanup()
+    assert not (trial.path / "owner.json").exists()
+
+
 def test_checkpoints_come_as_the_study_asks(study, monkeypatch):
     saved = []
     save = trainable.run_trial.__globals__["save_checkpoint"]
