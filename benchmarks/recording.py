@@ -39,7 +39,7 @@ def points():
 def record(point, data, kimg, evaluation, evaluator, dataset):
     name, _, resolution = data.partition("@")
     config = load_preset("dcgan", {**FIXED, **point, "data.name": name, "data.resolution": int(resolution)})
-    measure_at = tuple(kimg / 2**halving for halving in range(4, -1, -1))
+    measure_at = tuple(kimg / 2**halving for halving in range(5, -1, -1))
     spec = TrialSpec(config=config, seed=0, kimg=kimg, measure_at=measure_at, evaluation=evaluation)
     rows = []
     with tempfile.TemporaryDirectory() as directory:
