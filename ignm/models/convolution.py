@@ -23,7 +23,7 @@ from torch.nn.grad import conv2d_weight
 
 MAP_PRODUCTS = {4: 1 << 20}
 """Side of the smaller map: weights from which on `correlate` and `spread` are products. Measured: docs/speed.md."""
-KERNEL_PRODUCTS = {4: 0, 8: 1 << 19}
+KERNEL_PRODUCTS = {4: 0, 8: 1 << 17}
 """The same of `kernel`."""
 
 
@@ -101,8 +101,7 @@ def kernel(x: Tensor, y: Tensor, geometry: Geometry) -> Tensor:
     shape = (y.shape[1], x.shape[1], side, side)
     if not _pays(KERNEL_PRODUCTS, y.shape[2], math.prod(shape), x):
         return conv2d_weight(x, shape, y, stride, padding)
-    # The transposed copy lets the product run at full speed.
-    product = _rows(y).T.contiguous() @ _windows(x, side, stride, y.shape[2], padding)
+    product = _rows(y).T @ _windows(x, side, stride, y.shape[2], padding)
     return product.view(y.shape[1], side, side, x.shape[1]).permute(0, 3, 1, 2)
 
 

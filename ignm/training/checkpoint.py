@@ -28,7 +28,7 @@ from ignm.models.shape import DataShape
 from ignm.training.measurement import Measurement, as_measurement
 from ignm.training.trainer import Trainer, check_finite
 
-FORMAT = 4
+FORMAT = 5
 KEPT = 2
 _log = logging.getLogger(__name__)
 

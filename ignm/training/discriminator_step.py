@@ -51,8 +51,8 @@ class DiscriminatorStep:
         self._lazy = is_lazy(self._config.loss)
         self.logit_means: tuple[Tensor, Tensor] | None = None
 
-    def take(self, at: int, parts: Sequence[Part], shared: bool) -> tuple[Judged, Tensor | None]:
-        """Learn from the images at positions `at`, ..., in one pass for each part.
+    def take(self, at: int, parts: Sequence[Part], shared: bool, watched: bool) -> tuple[Judged, Tensor | None]:
+        """Learn from the images at positions `at`, ..., in one pass for each part; the gradient's norm where `watched`.
 
         Returns also the generated images with their graph where they are `shared` with the generator's step; those made
         in parts are not, for the graph is what takes the memory.
@@ -61,7 +61,7 @@ class DiscriminatorStep:
         shown, made = self._show(at, parts, shared)
         self._players.clear("discriminator")
         said = [self._learn(shown.part(part), part.share) for part in parts]
-        gradient = self._penalise_and_update(at, shown, parts)
+        gradient = self._penalise_and_update(at, shown, parts, watched)
         losses, reals, fakes = zip(*said, strict=True)
         real, fake = torch.cat(reals), torch.cat(fakes)
         if self._config.loss.lecam > 0:
@@ -108,16 +108,17 @@ class DiscriminatorStep:
         (total * share).backward()
         return loss.detach() * share, real_says.logits.detach(), fake_says.logits.detach()
 
-    def _penalise_and_update(self, at: int, shown: _Shown, parts: Sequence[Part]) -> Tensor:
+    def _penalise_and_update(self, at: int, shown: _Shown, parts: Sequence[Part], watched: bool) -> Tensor | None:
         """Update the discriminator by its loss and, when it is due, by the penalty: if lazy, in a step of its own.
 
-        Returns the norm of the gradient of the loss, with the penalty where it is no step of its own.
+        Returns, where `watched`, the norm of the gradient of the loss, with the penalty where it is no step of its own.
         """
         config, players = self._config.loss, self._players
         due = config.penalty in PENALTIES and (at // self._config.optim.batch) % config.interval == 0
         if due and not self._lazy:
             self._penalise(at, shown, parts)
-        gradient = players.update("discriminator", at)
+        players.update("discriminator", at)
+        gradient = players.gradient("discriminator") if watched else None
         if due and self._lazy:
             players.clear("discriminator")
             self._penalise(at, shown, parts)

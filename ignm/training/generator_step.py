@@ -31,7 +31,7 @@ class GeneratorStep:
         self._loss = players.config.loss
         self._adversarial = ADVERSARIAL[self._loss.adversarial]
 
-    def take(self, at: int, images_seen: int, parts: Sequence[Part], made: Tensor | None) -> Made:
+    def take(self, at: int, images_seen: int, parts: Sequence[Part], made: Tensor | None, watched: bool) -> Made:
         """Learn with the latents at positions `at`, ..., those of the discriminator's last step.
 
         `made`: the images of these, with their graph, where that step has kept it.
@@ -49,8 +49,8 @@ class GeneratorStep:
                 )
                 for part in parts
             ]
-            gradient = players.update("generator", images_seen)
-        return Made(torch.stack(losses).sum(), gradient)
+            players.update("generator", images_seen)
+        return Made(torch.stack(losses).sum(), players.gradient("generator") if watched else None)
 
     def _learn(
         self, at: int, part: Part, noise: Tensor, wanted: LabelBatch, real: Tensor | None, made: Tensor | None
@@ -81,7 +81,7 @@ class ReconstructionStep:
         source = generator_of(seed, Stream.LEARNT_LATENTS, 0, torch.device("cpu"))
         self._latents = LatentTable(images, players.config.generator.latent, source, players.device)
 
-    def take(self, at: int, parts: Sequence[Part]) -> Made:
+    def take(self, at: int, parts: Sequence[Part], watched: bool) -> Made:
         """Learn from the images at positions `at`, ..., in one pass for each part."""
         # A latent is learnt for an image, not for its mirror image too.
         batch = self._batches.real(at, mirror=False)
@@ -94,10 +94,10 @@ class ReconstructionStep:
             loss = part.share * laplacian_pyramid_l1(made.float(), part.of(batch.images))
             loss.backward()
             losses.append(loss.detach())
-        gradient = self._players.update("reconstruction", at)
+        self._players.update("reconstruction", at)
         if latents.grad is not None:
             self._latents.move(batch.indices, latents.grad * len(latents), LATENT_LR)
-        return Made(torch.stack(losses).sum(), gradient)
+        return Made(torch.stack(losses).sum(), self._players.gradient("reconstruction") if watched else None)
 
     def state(self) -> dict[str, Any]:
         """The latents, for a checkpoint."""

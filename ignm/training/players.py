@@ -84,14 +84,17 @@ class Players:
         """Forget the gradients of an optimiser's parameters."""
         self.optimisers[name].zero_grad(set_to_none=True)
 
-    def update(self, name: str, images_seen: int) -> Tensor:
-        """One step of an optimiser, at the learning rate that the schedule has now; returns the gradient's norm."""
+    def update(self, name: str, images_seen: int) -> None:
+        """One step of an optimiser, at the learning rate that the schedule has now."""
         optimiser = self.optimisers[name]
         factor = rate(self.config.optim, images_seen)
         for group in optimiser.param_groups:
             group["lr"] = group["base_lr"] * factor
         optimiser.step()
-        parameters = (parameter for group in optimiser.param_groups for parameter in group["params"])
+
+    def gradient(self, name: str) -> Tensor:
+        """Norm (), over all that an optimiser updates, of the gradient that its last step took."""
+        parameters = (parameter for group in self.optimisers[name].param_groups for parameter in group["params"])
         return nn.utils.get_total_norm([each.grad for each in parameters if each.grad is not None])
 
     def follow(self, images: int, images_seen: int) -> None:

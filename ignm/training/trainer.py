@@ -190,28 +190,28 @@ class Trainer:
         self._parts = parts_of(self.config.optim.batch, count, self.device)
 
     def _step(self) -> None:
-        phase, before = self.phase, self.images_seen
+        phase, before, watched = self.phase, self.images_seen, self._statistics.norms_are_due
         of_judging: Judged | None = None
         of_making: Made | None = None
         if phase is Phase.RECONSTRUCTION:
-            of_making = self._reconstruct()
+            of_making = self._reconstruct(watched)
         else:
             for turn in range(1, self.config.optim.n_critic + 1):
                 shared = phase is Phase.JOINT and turn == self.config.optim.n_critic
-                of_judging, made = self._discriminator_step.take(self.images_seen, self._parts, shared)
+                of_judging, made = self._discriminator_step.take(self.images_seen, self._parts, shared, watched)
                 self.images_seen += self.config.optim.batch
             if phase is Phase.JOINT:
                 # The positions of the discriminator's last batch.
                 at = self.images_seen - self.config.optim.batch
-                of_making = self._generator_step.take(at, self.images_seen, self._parts, made)
+                of_making = self._generator_step.take(at, self.images_seen, self._parts, made, watched)
         self.players.follow(self.images_seen - before, before)
         self.steps += 1
         self._statistics.add(of_judging, of_making)
 
-    def _reconstruct(self) -> Made:
+    def _reconstruct(self, watched: bool) -> Made:
         if self._reconstruction_step is None:
             raise ValueError("the config has no reconstruction step")
-        made = self._reconstruction_step.take(self.images_seen, self._parts)
+        made = self._reconstruction_step.take(self.images_seen, self._parts, watched)
         self.images_seen += self.config.optim.batch
         return made
 

@@ -81,6 +81,20 @@ def test_taking_begins_anew_and_steps_of_one_network_leave_the_other_unknown():
     assert (taken["generator_gradient"], taken["discriminator_gradient"], taken["oscillation"]) == (4.0, None, None)
 
 
+def test_norms_are_those_of_the_steps_in_which_they_were_taken():
+    statistics, due = RunningStatistics(CPU), []
+    logits, number = torch.randn(8), torch.tensor(1.0)
+    for step in range(10):
+        due.append(statistics.norms_are_due)
+        norm = torch.tensor(float(step)) if due[-1] else None
+        statistics.add(judged(number, logits, -logits, logits, norm), Made(number, norm))
+    assert [step for step, taken in enumerate(due) if taken] == [0, 4, 8]
+    taken = statistics.take()
+    assert (taken["discriminator_gradient"], taken["generator_gradient"]) == (4.0, 4.0)
+    assert taken["stability"] == pytest.approx(np.std([0, 4, 8]) / 4)
+    assert statistics.norms_are_due
+
+
 def test_adding_does_not_wait_for_the_device():
     statistics = RunningStatistics(CPU)
     logits, number = torch.randn(8), torch.tensor(1.0)
