@@ -15,9 +15,14 @@ _ASIDE = ".old"
 
 
 @contextmanager
-def atomic_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success it replaces `path`, on any error it is removed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def atomic_file(path: Path, make_folder: bool = True) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on success it replaces `path`, on any error it is removed.
+
+    Without `make_folder`, FileNotFoundError where its folder is not there: on storage that is away, a folder made anew
+    would take what is written, and hide it when the storage is back.
+    """
+    if make_folder:
+        path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=f".partial{path.suffix}", dir=path.parent)
     os.close(handle)
     temporary = Path(name)
@@ -96,15 +101,15 @@ def sweep(directory: Path) -> None:
             partial.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text atomically."""
-    with atomic_file(path) as temporary:
+def write_text(path: Path, text: str, make_folder: bool = True) -> None:
+    """Write UTF-8 text atomically; `make_folder` as for `atomic_file`."""
+    with atomic_file(path, make_folder) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON atomically; NaN is refused because other readers refuse it."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+def write_json(path: Path, value: Any, make_folder: bool = True) -> None:
+    """Write JSON atomically; NaN is refused because other readers refuse it. `make_folder` as for `atomic_file`."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n", make_folder)
 
 
 def read_json(path: Path, *required: str) -> dict[str, Any]:

@@ -89,7 +89,9 @@ def begin_runs(folder: StudyFolder, question: Question, plan: dict[str, Any]) ->
                 evaluation=question.evaluation,
             )
             label = {"number": number, **{key: each[key] for key in ("role", "source", "parameters")}}
-            runs.append(folder.begin_trial(f"confirm-{number:02d}-{config.config_id[:8]}-s{seed}", spec, label))
+            runs.append(
+                folder.begin_trial(f"confirm-{number:02d}-{config.config_id[:8]}-s{seed}", spec, label, folder.plan)
+            )
     return runs
 
 

@@ -2,7 +2,7 @@
 
 import math
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,8 @@ from ignm.data.cache import Dataset
 from ignm.data.store import EMBEDDED, list_datasets, open_dataset
 from ignm.errors import IgnmError
 from ignm.training.trial import check_config, check_new
+from search.designs.beforehand import check_ablation, load_datasets
+from search.designs.cost import AblationCost, cost_of_ablation
 from search.displaying.loading import load_dataset
 from search.running.capacity import cluster_totals, gpus_per_trial, local_totals, slots
 from search.running.ray_cluster import connected
@@ -51,13 +53,16 @@ class Foreseen:
     rungs: tuple[float, ...]
     ended: int
     """Trials of the search that have ended already."""
-    search: StagePlan
+    search: StagePlan | None
+    """None for a stage that was not asked about."""
     confirm: StagePlan | None
+    ablate: AblationCost | None
     slots: int
     cpus: int
     """Of a trial; GPUs likewise."""
     gpus: float
-    speed: Speed
+    speed: Speed | None
+    """Of the search's trials."""
     limits: tuple[Limit, ...]
     """Those of the budget, and what is used of them."""
     stopped_by: Limit | None
@@ -69,13 +74,29 @@ class Foreseen:
         """What hours are counted of."""
         return "GPU" if self.gpus > 0 else "CPU"
 
-    def hours(self, kimg: float) -> float:
-        """GPU-hours, or CPU-hours, that so many kimg take."""
-        return kimg * self.speed.seconds_per_kimg / 3600 * (self.gpus or self.cpus)
+    def hours(self, seconds: float) -> float:
+        """GPU-hours, or CPU-hours, of so many seconds of a slot."""
+        return seconds / 3600 * (self.gpus or self.cpus)
+
+    @property
+    def seconds(self) -> float:
+        """Slots' time of all the stages, as expected."""
+        ablation = self.ablate.seconds if self.ablate else 0.0
+        return ablation + sum(self._per_kimg * each.kimg_expected for each in (self.search, self.confirm) if each)
+
+    @property
+    def seconds_most(self) -> float:
+        """Slots' time of all the stages, at most."""
+        ablation = self.ablate.seconds_most if self.ablate else 0.0
+        return ablation + sum(self._per_kimg * each.kimg_most for each in (self.search, self.confirm) if each)
+
+    @property
+    def _per_kimg(self) -> float:
+        return self.speed.seconds_per_kimg if self.speed else 0.0
 
 
-def foresee(question: Question, storage: str, console: Console, address: str | None, confirm: bool) -> Foreseen:
-    """Foresee a study; writes nothing, and connects to Ray only where an address is given.
+def foresee(question: Question, storage: str, console: Console, address: str | None, stages: Sequence[str]) -> Foreseen:
+    """Foresee some stages of a study; writes nothing, and connects to Ray only where an address is given.
 
     Raises IgnmError for whatever would keep the study from being run.
     """
@@ -91,12 +112,12 @@ def foresee(question: Question, storage: str, console: Console, address: str | N
         check_same(folder, question, dataset)
         totals = _totals(address)
         count = slots(question.resources, totals)
-        with console.status("timing the base config"):
-            speed = known_speed(question, folder) or tried_speed(question, dataset)
+        speed = _speed(question, folder, dataset, console) if "search" in stages else None
+        ablation = _ablation(question, folder, dataset, console) if "ablate" in stages else None
     gpus = gpus_per_trial(question.resources, totals)
     spent = read_spent(folder, question.resources.price) if folder.path.exists() else Spent(0.0, Held())
     ended = search_reader(folder, question).read().count_ended if folder.path.exists() else 0
-    search = _search(question, ended, speed, count)
+    search = _search(question, ended, speed, count) if speed else None
     rate = _Rate(count, question.resources.cpus, gpus, question.resources.price)
     limits = limits_of(question, spent)
     return Foreseen(
@@ -105,13 +126,14 @@ def foresee(question: Question, storage: str, console: Console, address: str | N
         rungs=tuple(question.budget.rungs()),
         ended=ended,
         search=search,
-        confirm=_confirm(question, speed, count) if confirm else None,
+        confirm=_confirm(question, speed, count) if speed and "confirm" in stages else None,
+        ablate=ablation,
         slots=count,
         cpus=question.resources.cpus,
         gpus=gpus,
         speed=speed,
         limits=tuple(limits),
-        stopped_by=rate.first_over(question, spent, search.seconds),
+        stopped_by=rate.first_over(question, spent, search.seconds) if search else None,
         price=question.resources.price,
     )
 
@@ -143,6 +165,18 @@ class _Rate:
         then = limits_of(question, Spent(spent.minutes + seconds / 60, held, self.price))
         over = [limit for limit in then if limit.over]
         return max(over, key=lambda limit: limit.used / limit.asked, default=None)
+
+
+def _speed(question: Question, folder: StudyFolder, dataset: Dataset, console: Console) -> Speed:
+    with console.status("timing the base config"):
+        known = known_speed(question, folder)
+        return known or tried_speed(question.base(), question, dataset, question.budget.kimg)
+
+
+def _ablation(question: Question, folder: StudyFolder, dataset: Dataset, console: Console) -> AblationCost:
+    datasets = load_datasets(question, console, dataset)
+    check_ablation(question, folder, datasets)
+    return cost_of_ablation(question, folder, datasets, console)
 
 
 def _search(question: Question, ended: int, speed: Speed, count: int) -> StagePlan:

@@ -1,6 +1,6 @@
 """The stages of a study, each of which can be run again: what is done is kept, what is missing is run."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -25,6 +25,10 @@ from ignm.training.trial import check_config, check_new
 from search.clusters.preflight import preflight
 from search.clusters.version import code_version
 from search.confirming import begin_runs, make_plan
+from search.designs.beforehand import check_ablation, load_datasets
+from search.designs.design import Arm
+from search.designs.plan import begin_runs as begin_arms
+from search.designs.plan import make_plan as make_ablation
 from search.displaying.loading import load_dataset
 from search.displaying.stage import StageDisplay
 from search.running.callbacks import HoldSlots, ShowResults, WriteEnds
@@ -37,9 +41,9 @@ from search.searcher.early_stopping import PruneByStudy
 from search.searcher.study_search import StudySearch
 from search.storage.location import Location, Role, locate
 from search.storage.studies import Keeping, driven
-from search.study.folder import Status, StudyFolder
+from search.study.folder import Status, StudyFolder, Trial
 from search.study.heartbeat import Heartbeat, refuse_other_driver
-from search.study.progress import confirm_reader, search_reader
+from search.study.progress import ProgressReader, ablate_reader, confirm_reader, search_reader
 from search.study.question import Question
 from search.study.record import facts_of, record_question, with_extractor
 from search.study.requests import StoppedByHand, clear_stop
@@ -78,7 +82,7 @@ class Study:
         over = next((limit for limit in watch.limits() if limit.over), None)
         missing = searcher.missing
         if missing > 0 and over is not None:
-            searcher.close()
+            searcher.close(over.reason)
             searcher.end_unfinished()
             self.console.print(
                 f"search: {over.field} is used up ({over}) with {missing} trials not run; "
@@ -100,19 +104,38 @@ class Study:
         with self._connected():
             plan = make_plan(self.folder, self.question, slots(self.question.resources, cluster_totals(self.address)))
             runs = begin_runs(self.folder, self.question, plan)
-            waiting = [run for run in runs if run.status() is Status.RUNNING]
+            waiting = _waiting(runs)
             if waiting:
-                for run in waiting:
-                    self.kept.begin(run.name)
-                reader = confirm_reader(self.folder)
-                watch = StageWatch(self.folder, self.question, reader, self.heartbeat)
-                names = tune.grid_search([run.name for run in waiting])
-                self._run(watch, 1, self._tune_config() | {"trial": names})
+                self._run_all(waiting, confirm_reader(self.folder))
         for run in runs:
             if run.status() is Status.COMPLETED:
                 self.kept.bring_checkpoint(run.name)
         write_results(self.folder)
         return keep_winner(self.folder, self.dataset, self.question.base().config_id, self.question.evaluation)
+
+    def ablate(self) -> dict[str, Any]:
+        """Run the ablation's designs, and more seeds where they leave a comparison open; returns the plan."""
+        datasets = load_datasets(self.question, self.console, self.dataset)
+        facts = {name: self._measured_with(dataset) for name, dataset in datasets.items()}
+
+        def check(arm: Arm) -> None:
+            try:
+                check_new(arm.config, datasets[arm.dataset])
+            except IgnmError as error:
+                raise IgnmError(f"ablate: {arm.name} cannot be trained on {arm.dataset}: {error}") from None
+
+        def planned() -> tuple[dict[str, Any], list[Trial]]:
+            plan = make_ablation(self.folder, self.question, facts, check)
+            return plan, _waiting(begin_arms(self.folder, self.question, plan))
+
+        plan, waiting = planned()
+        if waiting:
+            with self._connected(*datasets.values()):
+                while waiting:
+                    self._run_all(waiting, ablate_reader(self.folder))
+                    plan, waiting = planned()
+        write_results(self.folder)
+        return plan
 
     def report(self) -> Path:
         """Write the report from whatever there is."""
@@ -120,13 +143,31 @@ class Study:
         return build_report(self.folder.path)
 
     @contextmanager
-    def _connected(self) -> Iterator[None]:
-        """Connect to Ray; a cluster's nodes must show first that trials can run there."""
+    def _connected(self, *datasets: Dataset) -> Iterator[None]:
+        """Connect to Ray; a cluster's nodes must show first that trials can run there, on its own dataset or these."""
         with connected(self.address):
             if self.address is not None:
                 with self.console.status("asking every node of the cluster"):
-                    preflight(str(self.location), self.dataset)
+                    for dataset in datasets or (self.dataset,):
+                        preflight(str(self.location), dataset)
             yield
+
+    def _run_all(self, runs: Sequence[Trial], reader: ProgressReader) -> None:
+        """Run trials that were begun to their ends, in this order."""
+        for run in runs:
+            self.kept.begin(run.name)
+        watch = StageWatch(self.folder, self.question, reader, self.heartbeat)
+        self._run(watch, 1, self._tune_config() | {"trial": tune.grid_search([run.name for run in runs])})
+
+    def _measured_with(self, dataset: Dataset) -> dict[str, Any]:
+        """What must stay as it is for runs on a dataset to be compared; its reference is computed where need be."""
+        with self.console.status(f"computing the reference statistics of {dataset.name}"):
+            evaluator = Evaluator(self.question.evaluation, dataset, default_device())
+        return {
+            "fingerprint": dataset.fingerprint,
+            "metric": evaluator.metric,
+            "reference_id": evaluator.reference.id,
+        }
 
     def _run(
         self,
@@ -175,6 +216,10 @@ class Study:
         return tune_config_of(self.location, self.question.resources, data_root(), version)
 
 
+def _waiting(runs: Sequence[Trial]) -> list[Trial]:
+    return [run for run in runs if run.status() is Status.RUNNING]
+
+
 @contextmanager
 def opened(
     question: Question, storage: str | Path, console: Console, address: str | None = None, command: str = "run"
@@ -190,6 +235,9 @@ def opened(
     folder = StudyFolder(location.folder(Role.DRIVER))
     dataset = load_dataset(console, question.data.name, question.data.resolution)
     check_config(question.base(), dataset)
+    if question.ablate is not None:
+        # Before a search that may take days.
+        check_ablation(question, folder, load_datasets(question, console, dataset))
     with driven(location) as kept:
         question = with_extractor(question, folder)
         with console.status("computing the reference statistics"):

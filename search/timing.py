@@ -47,19 +47,21 @@ def known_speed(question: Question, own: StudyFolder) -> Speed | None:
     return None
 
 
-def tried_speed(question: Question, dataset: Dataset) -> Speed:
-    """Train the base config for a few steps and measure it once, in memory; raise IgnmError where that cannot be."""
+def tried_speed(config: Config, question: Question, dataset: Dataset, kimg: float) -> Speed:
+    """Train a config for a few steps and measure it once, in memory, as for a trial of `kimg`.
+
+    Raises IgnmError where that cannot be.
+    """
     # What would first have to be made or loaded costs time once, and would be written.
-    base = override(question.base(), {"data.synthetic.fraction": 0.0, "init.checkpoint": None})
+    config = override(config, {"data.synthetic.fraction": 0.0, "init.checkpoint": None})
     device = default_device()
     threads = torch.get_num_threads()
     torch.set_num_threads(question.resources.cpus)
     try:
-        trainer, seconds, kimg = _train(base, dataset, device)
+        trainer, seconds, shown = _train(config, dataset, device)
         per_image = _evaluate(question.evaluation, dataset, device, trainer)
-        budget = question.budget
-        measuring = per_image * question.evaluation.images * len(budget.measure_at(budget.kimg)) / budget.kimg
-        return Speed(seconds / kimg + measuring, f"tried out on {kimg * 1000:.0f} images on {describe(device)}")
+        measuring = per_image * question.evaluation.images * len(question.budget.measure_at(kimg)) / kimg
+        return Speed(seconds / shown + measuring, f"tried out on {shown * 1000:.0f} images on {describe(device)}")
     finally:
         torch.set_num_threads(threads)
 

@@ -1,7 +1,7 @@
 """Validation errors as sentences: which field, what is wrong, what is allowed."""
 
 import difflib
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -15,10 +15,16 @@ def fields_at(model: type[BaseModel], path: tuple[str | int, ...]) -> dict[str, 
     for part in path:
         field = model.model_fields.get(str(part))
         annotation = field.annotation if field else None
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+        # A section that may be null is one of two alternatives.
+        sections = [each for each in (annotation, *get_args(annotation)) if _is_section(each)]
+        if not sections:
             return {}
-        model = annotation
+        model = sections[0]
     return dict(model.model_fields)
+
+
+def _is_section(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
 def nearest(name: str, allowed: list[str]) -> str:

@@ -41,7 +41,7 @@ def note_attempt(trial: Path, kimg: float) -> None:
     attempt = Attempt(time.time(), os.uname().nodename, os.getpid(), kimg, reached, torch.get_num_threads())
     path = trial / ATTEMPTS
     before = path.read_text(encoding="utf-8") if path.exists() else ""
-    write_text(path, before + json.dumps(asdict(attempt)) + "\n")
+    write_text(path, before + json.dumps(asdict(attempt)) + "\n", make_folder=False)
 
 
 def read_attempts(trial: Path) -> list[Attempt]:

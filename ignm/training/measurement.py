@@ -79,7 +79,7 @@ def as_measurement(written: Mapping[str, Any]) -> Measurement:
 
 def write_measurements(path: Path, measurements: Sequence[Measurement]) -> None:
     """Write all measurements of a trial, one JSON object a line."""
-    write_text(path, "".join(json.dumps(asdict(each)) + "\n" for each in measurements))
+    write_text(path, "".join(json.dumps(asdict(each)) + "\n" for each in measurements), make_folder=False)
 
 
 def read_measurements(path: Path) -> list[dict[str, Any]]:

@@ -49,7 +49,9 @@ class Ownership:
         path = self._directory / OWNER
         since = datetime.now(UTC).isoformat(timespec="seconds")
         patiently(
-            lambda: write_text(path, json.dumps(own | {"since": since}) + "\n"), str(self._directory), self._patience
+            lambda: write_text(path, json.dumps(own | {"since": since}) + "\n", make_folder=False),
+            str(self._directory),
+            self._patience,
         )
 
     def check(self) -> None:
@@ -84,9 +86,10 @@ def owned(directory: Path, take_over: bool, patience: float) -> Iterator[Ownersh
     """Own a trial's folder, made if need be.
 
     IgnmError where another process trains there and does not let go in LOCK_SECONDS; with `take_over` it is told to
-    stop instead, and not waited for longer than TAKE_OVER_SECONDS.
+    stop instead, and not waited for longer than TAKE_OVER_SECONDS; then there must be a folder, or it is away.
     """
-    patiently(lambda: directory.mkdir(parents=True, exist_ok=True), str(directory), patience)
+    if not take_over:
+        patiently(lambda: directory.mkdir(parents=True, exist_ok=True), str(directory), patience)
     ownership, lock = Ownership(directory, patience), FileLock(directory / ".lock")
     if take_over:
         ownership.claim()

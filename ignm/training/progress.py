@@ -30,7 +30,7 @@ class ProgressFile:
             self.written = now
             with suppress(OSError):
                 self.check()
-                write_json(self.path, {"kimg": kimg, "time": now})
+                write_json(self.path, {"kimg": kimg, "time": now}, make_folder=False)
 
 
 @dataclass(frozen=True)

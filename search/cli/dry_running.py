@@ -1,28 +1,32 @@
 """What `--dry-run` prints."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from search.cli.console import console
 
 if TYPE_CHECKING:
+    from search.designs.cost import AblationCost, DesignCost
     from search.foreseeing import Foreseen, StagePlan
     from search.study.question import Question
 
 
-def dry_run(question: "Question", storage: str, address: str | None, confirm: bool) -> None:
-    """Say what a study would do and cost; nothing is written."""
+def dry_run(question: "Question", storage: str, address: str | None, stages: Sequence[str]) -> None:
+    """Say what some stages of a study would do and cost; nothing is written."""
     from search.foreseeing import foresee
 
-    foreseen = foresee(question, storage, console, address, confirm)
+    foreseen = foresee(question, storage, console, address, stages)
     lines = (
         f"study [bold]{question.name}[/bold], a dry run: nothing is written, nothing is begun",
         _space(question, foreseen),
         _search(question, foreseen),
         _confirm(question, foreseen),
+        *_ablate(foreseen),
         _slots(foreseen, address),
-        f"speed: {foreseen.speed.seconds_per_kimg:.3g} s for a kimg in a slot, {foreseen.speed.source}",
+        _speed(foreseen),
         _time("search", foreseen.search),
         _time("confirm", foreseen.confirm),
+        _ablation_time(foreseen),
         _cost(foreseen),
         *_limits(foreseen),
     )
@@ -33,6 +37,8 @@ def dry_run(question: "Question", storage: str, address: str | None, confirm: bo
 
 def _space(question: "Question", foreseen: "Foreseen") -> str:
     size = foreseen.size
+    if foreseen.search is None:
+        return ""
     return (
         f"space {question.load_space().name}: {_plural(foreseen.axes, 'axis', 'axes')}, {size.combinations:,} discrete "
         f"combinations, {_plural(size.continuous, 'continuous dimension')}"
@@ -41,6 +47,8 @@ def _space(question: "Question", foreseen: "Foreseen") -> str:
 
 def _search(question: "Question", foreseen: "Foreseen") -> str:
     budget, plan = question.budget, foreseen.search
+    if plan is None:
+        return ""
     done = f", {foreseen.ended} of them ended" if foreseen.ended else ""
     rungs = ", ".join(f"{rung:g}" for rung in foreseen.rungs)
     early = len(question.suggesting.objectives) == 1 and rungs
@@ -61,6 +69,58 @@ def _confirm(question: "Question", foreseen: "Foreseen") -> str:
     )
 
 
+def _ablate(foreseen: "Foreseen") -> list[str]:
+    plan = foreseen.ablate
+    if plan is None:
+        return []
+    done = f", {plan.ended} more have ended" if plan.ended else ""
+    return [
+        f"ablate: {_plural(plan.arms, 'arm')} of {plan.kimg:,.4g} kimg on {_plural(plan.datasets, 'dataset')}, "
+        f"{_between(str(plan.seeds), _plural(plan.most_seeds, 'fresh seed'))} each: "
+        f"{_between(f'{plan.runs:,}', _plural(plan.runs_most, 'run'))}{done}",
+        *(f"  {_design(foreseen, each)}" for each in plan.designs),
+        *_uncertain(plan),
+    ]
+
+
+def _design(foreseen: "Foreseen", design: "DesignCost") -> str:
+    arms = f"{design.title}: {_plural(design.arms, 'arm')}"
+    if design.shared == design.arms:
+        return f"{arms}, all of them above"
+    least, most = foreseen.hours(design.seconds), foreseen.hours(design.seconds_most)
+    shared = f", {design.shared} of them above" if design.shared else ""
+    runs = _between(f"{design.runs:,}", _plural(design.runs_most, "run"))
+    text = f"{arms}{shared}; {runs}, about {_between(f'{least:.3g}', f'{most:.3g}')} {foreseen.unit}-hours"
+    if foreseen.price is None:
+        return text
+    return f"{text}, in money {_between(f'{least * foreseen.price:.2g}', f'{most * foreseen.price:.2g}')}"
+
+
+def _between(least: str, most: str) -> str:
+    return most if most.startswith(least) and most.removeprefix(least)[:1] in ("", " ") else f"{least} to {most}"
+
+
+def _uncertain(plan: "AblationCost") -> list[str]:
+    if plan.certain:
+        return []
+    return ["  there is no winner yet: its arms are counted by a config that differs at every axis of the space"]
+
+
+def _speed(foreseen: "Foreseen") -> str:
+    speed = foreseen.speed
+    return f"speed: {speed.seconds_per_kimg:.3g} s for a kimg in a slot, {speed.source}" if speed else ""
+
+
+def _ablation_time(foreseen: "Foreseen") -> str:
+    from search.displaying.stage import clock_text
+
+    plan = foreseen.ablate
+    if plan is None:
+        return ""
+    least, most = plan.seconds / min(foreseen.slots, plan.runs or 1), plan.seconds_most / foreseen.slots
+    return f"ablate takes about {clock_text(least)}, at most {clock_text(max(least, most))}"
+
+
 def _slots(foreseen: "Foreseen", address: str | None) -> str:
     where = "here" if address is None else f"at {address}"
     takes = f"{_plural(foreseen.cpus, 'CPU')} and {foreseen.gpus:g} GPU" if foreseen.gpus else f"{foreseen.cpus} CPU"
@@ -77,9 +137,7 @@ def _time(stage: str, plan: "StagePlan | None") -> str:
 
 
 def _cost(foreseen: "Foreseen") -> str:
-    confirmed = foreseen.confirm.kimg_expected if foreseen.confirm else 0.0
-    expected = foreseen.hours(foreseen.search.kimg_expected + confirmed)
-    most = foreseen.hours(foreseen.search.kimg_most + confirmed)
+    expected, most = foreseen.hours(foreseen.seconds), foreseen.hours(foreseen.seconds_most)
     text = f"cost: about {expected:.3g} {foreseen.unit}-hours, at most {most:.3g}"
     if foreseen.price is None:
         return f"{text}; set resources.price to have it in money"
@@ -88,6 +146,8 @@ def _cost(foreseen: "Foreseen") -> str:
 
 def _limits(foreseen: "Foreseen") -> list[str]:
     ended = foreseen.stopped_by
+    if foreseen.search is None:
+        return []
     return [
         f"limit {limit.field}: {limit.asked:g} {limit.unit}, {limit.used:.3g} used"
         + ("; it will probably end the search" if ended is not None and limit.field == ended.field else "")

@@ -1,6 +1,9 @@
 """Sentences that several commands say."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from search.designs.reporting import Reported
 
 
 def winner_sentence(evidence: dict[str, Any]) -> str:
@@ -17,3 +20,27 @@ def winner_sentence(evidence: dict[str, Any]) -> str:
     elif baseline and baseline["qualities"]:
         text += f"; baseline {baseline['name']}: {baseline['mean']:.2f}"
     return text
+
+
+def reported_sentence(reported: "Reported", metric: str) -> str:
+    """What the winner and the baselines reach on seeds that chose neither."""
+    arms = []
+    for arm in reported.arms:
+        spread = "" if arm.sd is None else f" ± {arm.sd:.2f}"
+        lost = f", {arm.lost} lost" if arm.lost else ""
+        seeds = f"{len(arm.qualities)} seed{'' if len(arm.qualities) == 1 else 's'}{lost}"
+        arms.append(f"{arm.name} {'–' if arm.mean is None else f'{arm.mean:.2f}'}{spread} ({seeds})")
+    return f"on seeds that chose nothing, {reported.dataset}, {reported.kimg:g} kimg, {metric}: {'; '.join(arms)}"
+
+
+def ablation_sentence(plan: dict[str, Any]) -> str:
+    """What an ablation has run, and what it left open."""
+    used = [arm for arm in plan["arms"] if arm["seeds"]]
+    counts = sorted({len(arm["seeds"]) for arm in used})
+    told = [each for design in plan["designs"] for each in design.get("contrasts", ())]
+    decided = sum(each["decided"] for each in told)
+    return (
+        f"ablation: {len(used)} arms on {len(plan['datasets'])} dataset{'s' if len(plan['datasets']) != 1 else ''}, "
+        f"{' to '.join(map(str, counts[:1] + counts[1:][-1:]))} seeds, {plan['kimg']:g} kimg; "
+        f"{decided} of {len(told)} comparisons decided"
+    )

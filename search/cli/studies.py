@@ -1,4 +1,4 @@
-"""`ignm run` and its stages: search, confirm, report."""
+"""`ignm run` and its stages: search, confirm, ablate, report."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -8,7 +8,7 @@ import typer
 from search.cli.console import console, sigterm_stops, stopped
 from search.cli.dry_running import dry_run
 from search.cli.places import FOLDER, STORAGE, open_folder
-from search.cli.sentences import winner_sentence
+from search.cli.sentences import ablation_sentence, winner_sentence
 
 if TYPE_CHECKING:
     from search.study.question import Question
@@ -40,7 +40,7 @@ DRY_RUN = typer.Option(
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
-    for command in (run, search, confirm, report):
+    for command in (run, search, confirm, ablate, report):
         app.command()(command)
 
 
@@ -53,12 +53,13 @@ def run(
     only: list[str] = ONLY,
     dry: bool = DRY_RUN,
 ) -> None:
-    """Run all stages of a study: search, confirm, report. Run it again to go on after anything."""
+    """Run all stages of a study: search, confirm, ablate where asked for, report. Run it again to go on."""
     question = _question(study, set_, fix, only)
+    ablation = ("ablate",) if question.ablate is not None else ()
     if dry:
-        dry_run(question, storage, address, confirm=True)
+        dry_run(question, storage, address, ("search", "confirm", *ablation))
     else:
-        _stages("run", question, storage, address, ("search", "confirm", "report"))
+        _stages("run", question, storage, address, ("search", "confirm", *ablation, "report"))
 
 
 def search(
@@ -73,7 +74,7 @@ def search(
     """Search the space only."""
     question = _question(study, set_, fix, only)
     if dry:
-        dry_run(question, storage, address, confirm=False)
+        dry_run(question, storage, address, ("search",))
     else:
         _stages("search", question, storage, address, ("search",))
 
@@ -88,6 +89,26 @@ def confirm(
 ) -> None:
     """Run the search's best again on fresh seeds, and keep the winner."""
     _stages("confirm", _question(study, set_, fix, only), storage, address, ("confirm",))
+
+
+def ablate(
+    study: str = STUDY,
+    storage: str = STORAGE,
+    address: str = ADDRESS,
+    set_: list[str] = SET,
+    fix: list[str] = FIX,
+    only: list[str] = ONLY,
+    dry: bool = DRY_RUN,
+) -> None:
+    """Run the designs that tell which changes mattered, on seeds of their own. Needs no search but for a winner."""
+    from search.designs.terms import ablate_of
+
+    question = _question(study, set_, fix, only)
+    ablate_of(question)
+    if dry:
+        dry_run(question, storage, address, ("ablate",))
+    else:
+        _stages("ablate", question, storage, address, ("ablate",))
 
 
 def report(folder: str = FOLDER, storage: str = STORAGE) -> None:
@@ -130,5 +151,7 @@ def _stages(command: str, question: "Question", storage: str, address: str | Non
 def _finish(stage: str, outcome: Any) -> None:
     if stage == "confirm":
         console.print(winner_sentence(outcome), highlight=False, soft_wrap=True)
+    elif stage == "ablate":
+        console.print(ablation_sentence(outcome), highlight=False, soft_wrap=True)
     elif stage == "report":
         console.print(f"report: {outcome}", highlight=False, soft_wrap=True)

@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import typer
@@ -10,7 +11,7 @@ from rich.table import Table
 
 from search.cli.console import console
 from search.cli.places import FOLDER, STORAGE, open_folder, place_of
-from search.cli.sentences import winner_sentence
+from search.cli.sentences import reported_sentence, winner_sentence
 
 if TYPE_CHECKING:
     from search.study.folder import StudyFolder
@@ -53,16 +54,20 @@ def best(
     """Tell the winner: its configuration, its numbers, and where it lies."""
     from ignm.errors import IgnmError
     from ignm.files import read_json
+    from search.designs.reporting import read_reported
 
     opened = open_folder(folder, storage)
     path = opened.best / "evidence.json"
     if not path.exists():
         raise IgnmError(f"{opened.path}: no winner yet; `ignm run` its study to the end of the confirm stage")
     evidence = read_json(path, "parameters", "seeds", "mean", "sd", "metric", "kimg", "baseline", "name", "config_id")
+    reported = read_reported(opened, evidence["config_id"])
     if as_json:
-        typer.echo(json.dumps(evidence, indent=2))
+        typer.echo(json.dumps(evidence | {"reported": [asdict(each) for each in reported]}, indent=2))
         return
     console.print(winner_sentence(evidence), highlight=False, soft_wrap=True)
+    for each in reported:
+        console.print(reported_sentence(each, evidence["metric"]), highlight=False, soft_wrap=True)
     table = Table("axis", "value", box=None, padding=(0, 2, 0, 0))
     for axis, value in evidence["parameters"].items():
         table.add_row(axis, "null" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value))

@@ -80,7 +80,7 @@ class StageDisplay:
         running = ", ".join(f"{t.name.split('-')[1]} at {t.kimg:.0f}/{t.budget:g} kimg" for t in progress.running)
         self._console.print(
             f"{progress.stage} {progress.count_ended}/{progress.total}  running: {running or 'none yet'}  "
-            f"best: {self._best(progress)}  elapsed {clock_text(clock.seconds)}, {self._left(progress)}"
+            f"{self._best(progress, 'best: ', '  ')}elapsed {clock_text(clock.seconds)}, {self._left(progress)}"
             f"{self._orders()}",
             highlight=False,
             soft_wrap=True,
@@ -110,7 +110,7 @@ class StageDisplay:
             table.add_row("starting ...", "", "", "")
         best = Text.assemble(("best so far  ", "dim"), (self._best(progress), "bold green"))
         counts = Text(count_text(progress) + self._spending() + self._orders(), style="dim")
-        return Group(head, table, best, counts)
+        return Group(head, table, *([best] if progress.compares else []), counts)
 
     def _left(self, progress: StageProgress) -> str:
         left = self._watch.remaining(progress)
@@ -122,17 +122,20 @@ class StageDisplay:
     def _orders(self) -> str:
         return f"; {STOPPING}" if self._watch.orders.closed else ""
 
-    def _best(self, progress: StageProgress) -> str:
+    def _best(self, progress: StageProgress, before: str = "", after: str = "") -> str:
+        """The best so far between two words; nothing where trials on several datasets have no best one."""
+        if not progress.compares:
+            return ""
         if progress.best is None:
-            return "none yet"
+            return f"{before}none yet{after}"
         name, quality, kimg = progress.best
-        return f"{self._metric} {quality:.2f} ({name}, {kimg:.0f} kimg)"
+        return f"{before}{self._metric} {quality:.2f} ({name}, {kimg:.0f} kimg){after}"
 
     def _summary(self, progress: StageProgress) -> Text:
         return Text.assemble(
             (f"{progress.stage}: ", "bold"),
             f"{progress.count_ended} of {progress.total} trials ended ({count_text(progress)}) in ",
-            f"{clock_text(self._watch.clock.seconds)}; best {self._best(progress)}",
+            f"{clock_text(self._watch.clock.seconds)}{self._best(progress, '; best ')}",
         )
 
 

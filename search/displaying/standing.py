@@ -20,6 +20,7 @@ def picture(standing: Standing) -> RenderableType:
         _stage(standing.search, standing.metric),
         _rungs(standing.search.rungs, standing.metric),
         _stage(standing.confirm, standing.metric) if standing.confirm.total else None,
+        _stage(standing.ablate, standing.metric) if standing.ablate.total else None,
         _left(standing),
         _spent(standing),
         _winner(standing),

@@ -26,8 +26,8 @@ WRITE_SECONDS = 3.0
 class StageWatch:
     """Watches over a stage that runs.
 
-    `on_close` is called once, when nothing new is to begin: a limit is used up, or the study was asked to stop. Only
-    the search has limits.
+    `on_close` is called once, when nothing new is to begin: with what ends the trials, where a limit is used up; with
+    None where the study was asked to stop. Only the search has limits.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class StageWatch:
         question: Question,
         reader: ProgressReader,
         heartbeat: Heartbeat,
-        on_close: Callable[[], None] = lambda: None,
+        on_close: Callable[[str | None], None] = lambda over: None,
     ) -> None:
         """Watch the stage of `reader`."""
         self._folder, self._question, self._reader = folder, question, reader
@@ -108,12 +108,12 @@ class StageWatch:
     def _give_orders(self) -> None:
         over = next((limit for limit in self.limits() if limit.over), None)
         if over is not None:
-            self.orders.end_all(f"{over.field} was used up")
+            self.orders.end_all(over.reason)
         if stop_requested(self._folder.path):
             self.orders.wind_up()
         if not self._closed and (over is not None or self.orders.winding_up):
             self._closed = True
-            self._on_close()
+            self._on_close(None if self.orders.winding_up or over is None else over.reason)
 
     def _write(self) -> None:
         try:

@@ -11,7 +11,6 @@ from search.study.folder import Status, StudyFolder
 from search.study.requests import BY_HAND
 
 BEATEN = "not among the best at its rung"
-OVER = "the search's time was over"
 
 
 def count_completed(records: Records) -> int:

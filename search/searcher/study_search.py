@@ -14,9 +14,8 @@ from ray.tune.search import Searcher
 from ray.tune.search.optuna import OptunaSearch
 
 from ignm.config import Config, TrialSpec, override
-from ignm.training.patience import patiently
 from search.searcher.distributions import defaults_of, distributions_of, suggest_value
-from search.searcher.finalists import BEATEN, OVER, candidates, count_completed
+from search.searcher.finalists import BEATEN, candidates, count_completed
 from search.searcher.ledger import Ledger, path_of
 from search.searcher.memory import StudyMemory
 from search.searcher.outcome import Judge, MemoryOf, directions_of, images
@@ -61,6 +60,7 @@ class StudySearch(OptunaSearch):
         self._names: dict[str, str] = {}
         """The trials that run, by Tune's identity of them."""
         self.closed = False
+        self._over: str | None = None
         super().__init__(space=self._suggest_values, metric="quality", mode="min")
         self._unfinished = deque(bring_up(self._records, folder, space, self._judge))
         warm_start(self._records, folder, question, space, self._judge)
@@ -79,20 +79,23 @@ class StudySearch(OptunaSearch):
         able = candidates(self._records, self._folder)
         return ordinary + (wanted if ordinary else sum(1 for _ in islice(able, wanted)))
 
-    def close(self) -> None:
-        """Suggest nothing new from now on, and stop what runs at its next measurement."""
-        self.closed = True
+    def close(self, over: str | None = None) -> None:
+        """Suggest nothing new from now on, and stop what runs at its next measurement.
+
+        `over` says which limit was used up: that ends a trial. Without, trials stay unfinished, for the next run.
+        """
+        self.closed, self._over = True, over
 
     def catch_up(self) -> None:
         """Bring Optuna's study on disk up to date, where it could not be written for a while."""
         self._records.catch_up()
 
     def end_unfinished(self) -> None:
-        """End the trials that a killed run left unfinished, when there is no time for them any more."""
+        """End the trials that a killed run left unfinished, where a limit that was used up leaves no room for them."""
         for name in self._unfinished:
             trial = self._folder.trial(name)
             if (trial.path / "label.json").exists():
-                trial.end(Status.PRUNED, OVER)
+                trial.end(Status.PRUNED, self._over or "")
                 self._tell(name)
         self._unfinished.clear()
 
@@ -109,10 +112,10 @@ class StudySearch(OptunaSearch):
     def should_prune(self, trial_id: str, result: dict[str, Any]) -> bool:
         """Note a measurement and say whether to stop; a yes is written down before it is given."""
         name = self._names[trial_id]
-        stop = self._is_beaten(name, result) or self.closed
-        if stop:
-            self._folder.trial(name).end(Status.PRUNED, OVER if self.closed else BEATEN)
-        return stop
+        reason = BEATEN if self._is_beaten(name, result) else self._over
+        if reason is not None:
+            self._folder.trial(name).end(Status.PRUNED, reason)
+        return reason is not None or self.closed
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Nothing: the scheduler has reported it already, by `should_prune`."""
@@ -123,7 +126,7 @@ class StudySearch(OptunaSearch):
         if name is None:
             return
         self._kept.follow(name)
-        if self._folder.trial(name).status() is not Status.RUNNING:
+        if self._folder.trial(name).settled() is not Status.RUNNING:
             self._tell(name)
 
     def save(self, checkpoint_path: str) -> None:
@@ -194,9 +197,8 @@ class StudySearch(OptunaSearch):
             measure_at=budget.measure_at(budget.kimg),
             evaluation=self._question.evaluation,
         )
-        # A study that is away is not made anew.
-        patiently(path_of(self._folder, self._question).stat, str(self._folder.path))
-        self._folder.begin_trial(name, spec, {"number": at, "parameters": values})
+        label = {"number": at, "parameters": values}
+        self._folder.begin_trial(name, spec, label, path_of(self._folder, self._question))
         self._kept.begin(name)
 
     def _is_beaten(self, name: str, result: dict[str, Any]) -> bool:

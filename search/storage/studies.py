@@ -20,7 +20,7 @@ from search.storage.mirror import TRIES, Mirror, is_small
 QUESTION = "study.yaml"
 STOP = "stop.json"
 """A request to stop, which anybody may leave."""
-OURS = (QUESTION, "driver.json", "confirm.json", "clock.json", "results.parquet", "best", "report")
+OURS = (QUESTION, "driver.json", "confirm.json", "ablation.json", "clock.json", "results.parquet", "best", "report")
 """What the driver writes, beside Optuna's study."""
 BEGUN = ("trial.json", "label.json", "pruned.json")
 """What the driver writes of a trial before it begins, or goes on as a finalist."""

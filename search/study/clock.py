@@ -30,7 +30,7 @@ class StageClock:
 
     def tick(self) -> None:
         """Write the time used down."""
-        write_json(self._path, self._read() | {self._stage: round(self.seconds, 1)})
+        write_json(self._path, self._read() | {self._stage: round(self.seconds, 1)}, make_folder=False)
 
     def _read(self) -> dict[str, float]:
         if not self._path.exists():

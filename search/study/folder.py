@@ -42,7 +42,7 @@ class Trial:
 
     @property
     def stage(self) -> str:
-        """`search` or `confirm`."""
+        """`search`, `confirm` or `ablate`."""
         return self.name.partition("-")[0]
 
     def spec(self) -> TrialSpec:
@@ -67,6 +67,16 @@ class Trial:
             raise IgnmError(f"{path}: unknown status {word!r}; known: {', '.join(Status)}")
         return Status(word)
 
+    def settled(self) -> Status:
+        """As `status`, but a folder that is away is waited for: no end that lies there is missed."""
+
+        def there() -> Status:
+            status = self.status()
+            (self.path / "label.json").stat()
+            return status
+
+        return patiently(there, str(self.path))
+
     def end(self, status: Status, reason: str = "", patience: float = SECONDS) -> None:
         """Write down how it ended, and keep one checkpoint of it; the first word stands.
 
@@ -78,7 +88,8 @@ class Trial:
         # A folder that is away is not made anew.
         (self.path / "label.json").stat()
         if self.status() is Status.RUNNING:
-            write_json(self.path / "status.json", {"status": str(status), "reason": reason})
+            ended = {"status": str(status), "reason": reason}
+            write_json(self.path / "status.json", ended, make_folder=False)
             keep_newest(self.path, 1)
 
     @property
@@ -138,11 +149,6 @@ class StudyFolder:
         return self.path / "trials"
 
     @property
-    def optuna(self) -> Path:
-        """The searcher's study."""
-        return self.path / "optuna" / "study.db"
-
-    @property
     def results(self) -> Path:
         """One row per measurement."""
         return self.path / "results.parquet"
@@ -157,6 +163,11 @@ class StudyFolder:
         """What the confirm stage runs, decided once."""
         return self.path / "confirm.json"
 
+    @property
+    def ablation(self) -> Path:
+        """What the ablate stage runs and compares."""
+        return self.path / "ablation.json"
+
     def trial(self, name: str) -> Trial:
         """The trial of that name."""
         return Trial(self.trials / name)
@@ -166,14 +177,20 @@ class StudyFolder:
         found = (Trial(path.parent) for path in sorted(self.trials.glob("*/label.json")))
         return [trial for trial in found if stage in (None, trial.stage)]
 
-    def begin_trial(self, name: str, spec: TrialSpec, label: dict[str, Any]) -> Trial:
-        """Write a trial's folder down, unless it is there already; storage that is full or away is waited for."""
+    def begin_trial(self, name: str, spec: TrialSpec, label: dict[str, Any], beside: Path | None = None) -> Trial:
+        """Write a trial's folder down, unless it is there already; storage that is full or away is waited for.
+
+        Where `beside`, a file of the study (by default its folder), is not there, the study is away.
+        """
         trial = self.trial(name)
 
         def begin() -> None:
+            # Asked at each try: a study that is away is not made anew.
+            (beside or self.path).stat()
             if not (trial.path / "label.json").exists():
-                write_json(trial.path / "trial.json", spec.model_dump(mode="json"))
-                write_json(trial.path / "label.json", label | {"config_id": spec.config.config_id})
+                trial.path.mkdir(parents=True, exist_ok=True)
+                write_json(trial.path / "trial.json", spec.model_dump(mode="json"), make_folder=False)
+                write_json(trial.path / "label.json", label | {"config_id": spec.config.config_id}, make_folder=False)
 
         patiently(begin, str(trial.path))
         return trial

@@ -131,4 +131,4 @@ class Heartbeat:
             "address": self._address,
             "facts": self._facts,
         }
-        write_json(self._path, beat)
+        write_json(self._path, beat, make_folder=False)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ignm.errors import IgnmError
+from ignm.files import read_json
 from search.study.folder import Status, StudyFolder, Trial
 from search.study.question import Question
 
@@ -52,6 +53,8 @@ class StageProgress:
     rungs: list[Rung] = field(default_factory=list)
     seconds_per_kimg: float | None = None
     """Of training, mean over the measured trials; None before the first measurement."""
+    compares: bool = True
+    """Whether one of the trials can be the best of them."""
     unreadable: list[str] = field(default_factory=list)
     """Trials whose folders are damaged, or half-written by something that was killed."""
 
@@ -107,6 +110,8 @@ class ProgressReader:
     """Whether trials may end before their budget."""
     rungs: Sequence[float] = ()
     """kimg at which the trials are compared, rising."""
+    compares: bool = True
+    """Whether one of the trials can be the best of them."""
     _ended: dict[str, _Seen] = field(default_factory=dict)
     _reading: threading.Lock = field(default_factory=threading.Lock)
 
@@ -157,7 +162,8 @@ class ProgressReader:
             total=self.total,
             ended=counts,
             running=[RunningTrial(each.name, each.kimg, each.budget, each.quality) for each in running],
-            best=min(known, key=lambda each: each[1], default=None),
+            best=min(known, key=lambda each: each[1], default=None) if self.compares else None,
+            compares=self.compares,
             kimg_done=sum(each.kimg for each in ended + running),
             expected_kimg=expected,
             rungs=[_rung(kimg, good) for kimg in self.rungs],
@@ -176,6 +182,13 @@ def search_reader(folder: StudyFolder, question: Question) -> ProgressReader:
 def confirm_reader(folder: StudyFolder) -> ProgressReader:
     """Reads the confirm stage of a study, as far as it is planned."""
     return ProgressReader(folder, "confirm", len(folder.all_trials("confirm")), stops_early=False)
+
+
+def ablate_reader(folder: StudyFolder) -> ProgressReader:
+    """Reads the ablate stage of a study, as far as it is planned; qualities on several datasets are not compared."""
+    datasets = read_json(folder.ablation).get("datasets", ()) if folder.ablation.exists() else ()
+    total = len(folder.all_trials("ablate"))
+    return ProgressReader(folder, "ablate", total, stops_early=False, compares=len(datasets) <= 1)
 
 
 def _rung(kimg: float, trials: list[_Seen]) -> Rung:

@@ -11,7 +11,7 @@ from ignm.config import Config, Evaluation, load_preset, nearest, override, read
 from ignm.config.files import located, parse_yaml, set_path
 from ignm.config.section import Section
 from ignm.errors import IgnmError
-from search.study.sections import Budget, Confirm, DataQuestion, Resources, Suggesting, Tracking
+from search.study.sections import Ablate, Budget, Confirm, DataQuestion, Resources, Suggesting, Tracking
 from spaces.axis import Value
 from spaces.reading import load_space
 from spaces.space import Space
@@ -40,6 +40,8 @@ class Question(Section):
     """Known good points to try first, each as changes to the preset."""
     budget: Budget
     confirm: Confirm = Confirm()
+    ablate: Ablate | None = None
+    """null: the study has no ablation."""
     evaluation: Evaluation = Evaluation()
     resources: Resources = Resources()
     suggesting: Suggesting = Suggesting()
@@ -148,10 +150,19 @@ def _from_file(path: Path) -> dict[str, Any]:
     for field in DOTTED:
         if isinstance(raw.get(field), dict):
             raw = raw | {field: located(raw[field], path.parent)}
-    space = raw.get("space")
-    if isinstance(space, str) and space.endswith((".yaml", ".yml")):
-        return raw | {"space": str((path.parent / space).resolve())}
-    return raw
+    ablate = raw.get("ablate")
+    if isinstance(ablate, dict):
+        raw = raw | {"ablate": {field: _beside(path, value) for field, value in ablate.items()}}
+    return raw | {"space": _beside(path, raw["space"])} if "space" in raw else raw
+
+
+def _beside(path: Path, value: Any) -> Any:
+    """The YAML files that a field names, as seen from the study's file."""
+    if isinstance(value, list):
+        return [_beside(path, each) for each in value]
+    if isinstance(value, str) and value.endswith((".yaml", ".yml")):
+        return str((path.parent / value).resolve())
+    return value
 
 
 def _bundled() -> Any:

@@ -27,6 +27,7 @@ MAY_CHANGE = (
     "budget.money",
     "budget.finalists",
     "confirm",
+    "ablate",
     "resources",
     "space",
     "tracking",

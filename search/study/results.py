@@ -17,9 +17,11 @@ def collect(folder: StudyFolder) -> pd.DataFrame:
         about = _about(trial)
         measured = trial.measurements() or [{"kimg": trial.kimg()}]
         rows.extend(about | _flat(measurement) | about["parameters"] for measurement in measured)
-    columns = ["trial", "stage", "number", "config_id", "seed", "status", "reason", "kimg", "quality"]
+    columns = ["trial", "stage", "number", "config_id", "arm", "dataset", "seed", "status", "reason", "kimg", "quality"]
     table = pd.DataFrame(rows).drop(columns="parameters", errors="ignore")
-    return table.reindex(columns=[*columns, *(c for c in table.columns if c not in columns)])
+    table = table.reindex(columns=[*columns, *(c for c in table.columns if c not in columns)])
+    # Only the ablation's trials have arms: of a whole column of none, Parquet would not know what it holds.
+    return table.astype({"arm": "Int64", "dataset": "string"})
 
 
 def write_results(folder: StudyFolder) -> pd.DataFrame:
@@ -35,7 +37,7 @@ def write_results(folder: StudyFolder) -> pd.DataFrame:
 
 
 def _write(table: pd.DataFrame, path: Path) -> None:
-    with atomic_file(path) as temporary:
+    with atomic_file(path, make_folder=False) as temporary:
         table.to_parquet(temporary, index=False)
 
 
@@ -54,6 +56,8 @@ def _about(trial: Trial) -> dict[str, Any]:
         "stage": trial.stage,
         "number": label["number"],
         "config_id": label["config_id"],
+        "arm": label.get("arm"),
+        "dataset": label.get("dataset"),
         "seed": spec.seed,
         "budget_kimg": spec.kimg,
         "status": str(trial.status()),

@@ -1,11 +1,13 @@
-"""Sections of a study's question: what it may spend, how it suggests, confirms, and what a trial takes."""
+"""Sections of a study's question: what it may spend, how it suggests, confirms and ablates, what a trial takes."""
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from ignm.config import config_paths, nearest, preset_names
 from ignm.config.data import Resolution
 from ignm.config.section import Section
+from spaces.strategies import DATASET_PATHS
 
 SHORTEST = 0.01
 """kimg; below it a rung would be less than a batch."""
@@ -78,6 +80,89 @@ class Confirm(Section):
     """Run the preset itself on the same seeds, so that there is something to compare with."""
     minutes: Minutes | None = None
     """Wall-clock time to aim at: the runs' kimg is lowered, for all alike, to what fits at the search's speeds."""
+
+
+WINNER = "winner"
+"""The improved model that the confirm stage has found."""
+DesignName = Literal[
+    "baselines", "factorial", "half_factorial", "leave_one_out", "add_one_in", "leave_axis_out", "add_axis_in",
+    "path", "axis_path", "sweeps",
+]  # fmt: skip
+
+
+def _each_once(values: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(values)) < len(values):
+        raise ValueError("each may be named once")
+    return values
+
+
+def _preset_or_file(name: str) -> str:
+    if name not in preset_names() and not name.endswith((".yaml", ".yml")):
+        raise ValueError(
+            f"'{name}' is neither a preset ({', '.join(preset_names())}) nor a config's .yaml file"
+            f"{nearest(name, preset_names())}"
+        )
+    return name
+
+
+def _improved(name: str) -> str:
+    return name if name == WINNER else _preset_or_file(name)
+
+
+def _path_to_sweep(path: str) -> str:
+    paths = [path for path in config_paths() if path not in DATASET_PATHS]
+    if path not in paths:
+        raise ValueError(f"'{path}': the config has no such path to vary{nearest(path, paths)}")
+    return path
+
+
+_Names = Annotated[tuple[Annotated[str, AfterValidator(_preset_or_file)], ...], Field(min_length=1)]
+
+
+class Ablate(Section):
+    """What is run to tell which of the changes from a baseline to the improved model mattered."""
+
+    designs: Annotated[tuple[DesignName, ...], Field(min_length=1), AfterValidator(_each_once)] = (
+        "baselines",
+        "factorial",
+        "leave_one_out",
+    )
+    improved: Annotated[str, AfterValidator(_improved)] = WINNER
+    """`winner`: what `best/` holds after the confirm stage; or a preset, or a config's .yaml file."""
+    baselines: Annotated[_Names, AfterValidator(_each_once)] | None = None
+    """Presets and config files that the improved model is compared with; null: the study's own preset."""
+    starts: Annotated[_Names, AfterValidator(_each_once)] | None = None
+    """Those of the baselines that designs by strategy and by axis start from; null: the first."""
+    datasets: (
+        Annotated[
+            tuple[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*@(16|32|64|128|256)$")], ...],
+            Field(min_length=1),
+            AfterValidator(_each_once),
+        ]
+        | None
+    ) = None
+    """NAME@RESOLUTION; every arm is run on each. null: the study's own dataset."""
+    seeds: Annotated[int, Field(ge=1, le=100)] = 3
+    """Every arm is run on so many fresh seeds, the same for all arms."""
+    most_seeds: Annotated[int, Field(ge=1, le=100)] = 10
+    """Seeds are added, up to so many, where a comparison is still open."""
+    kimg: Kimg | None = None
+    """Budget of each run; null: that of the confirm runs."""
+    smallest_effect: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.05
+    """The smallest improvement worth having, as a share of the quality without it; said before anything is run."""
+    sweep: Annotated[tuple[Annotated[str, AfterValidator(_path_to_sweep)], ...], AfterValidator(_each_once)] | None = (
+        None
+    )
+    """Paths of the config that `sweeps` goes through; null: activation, loss, augmentation strength, weights."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Ablate":
+        if self.most_seeds < self.seeds:
+            raise ValueError(f"most_seeds must not be below seeds ({self.seeds}), not {self.most_seeds}")
+        strangers = [name for name in self.starts or () if self.baselines is not None and name not in self.baselines]
+        if strangers or (self.starts is not None and self.baselines is None):
+            raise ValueError(f"starts: {', '.join(strangers or self.starts or ())} must be among baselines too")
+        return self
 
 
 class Resources(Section):

@@ -81,6 +81,11 @@ class Limit:
         return self.used >= self.asked
 
     @property
+    def reason(self) -> str:
+        """Of what it ends, once it is used up."""
+        return f"{self.field} was used up"
+
+    @property
     def left(self) -> float:
         """What is left of it, in its unit."""
         return max(0.0, self.asked - self.used)
@@ -214,7 +219,8 @@ class Meter:
         try:
             # A folder that was removed by hand is not made anew.
             if path.is_dir():
-                write_json(path / _SLOT, {key: round(value, 6) for key, value in asdict(held).items()})
+                slot = {key: round(value, 6) for key, value in asdict(held).items()}
+                write_json(path / _SLOT, slot, make_folder=False)
         except OSError as error:
             _log.warning("%s: cannot be written: %s", path / _SLOT, error)
             return False

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ignm.config import read_yaml
+from ignm.files import read_json
 from search.study.folder import StudyFolder
 from search.study.heartbeat import Driver, read_driver
-from search.study.progress import StageProgress, confirm_reader, search_reader
+from search.study.progress import StageProgress, ablate_reader, confirm_reader, search_reader
 from search.study.question import Question
 from search.study.record import read_question
 from search.study.remaining import Remaining, remaining_at_rest
@@ -26,6 +27,7 @@ class Standing:
     driver: Driver | None
     search: StageProgress
     confirm: StageProgress
+    ablate: StageProgress
     spent: Spent
     limits: tuple[Limit, ...]
 
@@ -36,13 +38,17 @@ class Standing:
 
     @property
     def finished(self) -> bool:
-        """Whether the confirm stage has come to its end and nothing runs any more."""
-        return not self.alive and (self.folder.best / "evidence.json").exists()
+        """Whether the last of the stages that were asked for has come to its end and nothing runs any more."""
+        if self.alive:
+            return False
+        if self.question.ablate is None:
+            return (self.folder.best / "evidence.json").exists()
+        return self.folder.ablation.exists() and bool(read_json(self.folder.ablation).get("complete"))
 
     @property
     def stage(self) -> StageProgress:
         """The stage that it is in."""
-        return self.confirm if self.confirm.total else self.search
+        return next((stage for stage in (self.ablate, self.confirm) if stage.total), self.search)
 
     @property
     def nodes(self) -> list[dict[str, Any]]:
@@ -88,7 +94,7 @@ class Standing:
             "nodes": self.nodes,
             "slots": self.slots,
             "metric": self.metric,
-            "stages": {stage.stage: _stage(stage) for stage in (self.search, self.confirm)},
+            "stages": {stage.stage: _stage(stage) for stage in (self.search, self.confirm, self.ablate)},
             "left": None if self.left is None else {"seconds": round(self.left.seconds, 1), "how": self.left.how},
             "spent": self.spent.as_json(),
             "limits": [
@@ -111,6 +117,7 @@ def read_standing(folder: StudyFolder, now: float | None = None) -> Standing:
         driver=read_driver(folder.path),
         search=search_reader(folder, question).read(),
         confirm=confirm_reader(folder).read(),
+        ablate=ablate_reader(folder).read(),
         spent=spent,
         limits=tuple(limits_of(question, spent)),
     )

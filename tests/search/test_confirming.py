@@ -10,6 +10,7 @@ from search.study.folder import Status, StudyFolder
 
 @pytest.fixture
 def folder(tmp_path):
+    (tmp_path / "small").mkdir()
     return StudyFolder(tmp_path / "small")
 
 

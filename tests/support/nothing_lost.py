@@ -104,8 +104,21 @@ def assert_told(path, first, last):
 
 def kept(folder):
     """What must never change again: the files of each ended trial."""
+    return {path.parent.name: files_of(path.parent) for path in folder.glob("trials/*/status.json")}
+
+
+def files_of(trial):
     names = ("status.json", "measurements.jsonl", "attempts.jsonl", "trial.json", "label.json")
-    return {
-        path.parent.name: {name: (path.parent / name).read_bytes() for name in names}
-        for path in folder.glob("trials/*/status.json")
-    }
+    return {name: (trial / name).read_bytes() for name in names}
+
+
+def assert_kept(before, folder):
+    """What had ended is as it was; what went on as a finalist begins with all that it had been."""
+    for name, files in before.items():
+        trial = folder / "trials" / name
+        if (trial / "pruned.json").exists() and b"pruned" in files["status.json"]:
+            assert (trial / "pruned.json").read_bytes() == files["status.json"]
+            now = {each: (trial / each).read_bytes() for each in files if each != "status.json"}
+            assert all(content.startswith(files[each]) for each, content in now.items()), name
+        else:
+            assert files_of(trial) == files, name

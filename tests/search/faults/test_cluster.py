@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 import yaml
 from lab.hosts import REPOSITORY, Lab, needs_lab
-from support.nothing_lost import assert_nothing_lost, kept, lines
+from support.nothing_lost import assert_kept, kept, lines
 from support.tiny_study import AXES, TINY, saved
 
 pytestmark = [pytest.mark.cluster, needs_lab, pytest.mark.timeout(420)]
@@ -105,19 +105,19 @@ def reached(trial):
 
 
 @pytest.fixture
-def cluster(tmp_path, home):
+def cluster(tmp_path, home, injected):
     """Make one, with more in its hosts' environment."""
     folder = tmp_path / "lab"
 
     def make(**environment):
-        own = {**ENVIRONMENT, **environment, "IGNM_HOME": str(folder / "shared" / "home")}
+        own = {**ENVIRONMENT, **injected, **environment, "IGNM_HOME": str(folder / "shared" / "home")}
         return Cluster(stack.enter_context(Lab(folder, HOSTS, own)), home)
 
     with ExitStack() as stack:
         yield make
 
 
-def test_a_worker_is_switched_off(cluster):
+def test_a_worker_is_switched_off(cluster, nothing_lost):
     cluster = cluster()
     cluster.begin("head", "w1", "w2")
     search = cluster.search()
@@ -125,8 +125,8 @@ def test_a_worker_is_switched_off(cluster):
     before = kept(cluster.path)
     cluster.switch_off("w1")
     cluster.ended(search)
-    assert len(assert_nothing_lost(cluster.path).by_trial[trial.name]) == 1
-    assert before.items() <= kept(cluster.path).items()
+    assert len(nothing_lost(cluster.path).by_trial[trial.name]) == 1
+    assert_kept(before, cluster.path)
 
 
 WAYS = {
@@ -136,7 +136,7 @@ WAYS = {
 
 
 @pytest.mark.parametrize("lose", WAYS.values(), ids=WAYS)
-def test_a_worker_is_lost_while_its_processes_go_on(cluster, lose):
+def test_a_worker_is_lost_while_its_processes_go_on(cluster, lose, nothing_lost):
     """What is left there trains on in the same folder, until it sees that the trial is another's."""
     cluster = cluster()
     cluster.begin("head", "w1", "w2")
@@ -148,10 +148,10 @@ def test_a_worker_is_lost_while_its_processes_go_on(cluster, lose):
     _, again = lines(trial / "attempts.jsonl")
     assert again["reached"] > at
     cluster.ended(search)
-    assert len(assert_nothing_lost(cluster.path).by_trial[trial.name]) == 1
+    assert len(nothing_lost(cluster.path).by_trial[trial.name]) == 1
 
 
-def test_the_head_is_gone_and_the_same_command_goes_on(cluster):
+def test_the_head_is_gone_and_the_same_command_goes_on(cluster, nothing_lost):
     cluster = cluster()
     cluster.begin("head", "w1", "w2")
     search = cluster.search()
@@ -163,12 +163,12 @@ def test_the_head_is_gone_and_the_same_command_goes_on(cluster):
         cluster.on(name, "while pidof raylet; do sleep 0.1; done")
     cluster.begin("head", "w1", "w2")
     cluster.ended(cluster.search())
-    repeated = assert_nothing_lost(cluster.path)
+    repeated = nothing_lost(cluster.path)
     assert all(len(repeated.by_trial[trial.name]) == 1 for trial in trials.values())
-    assert before.items() <= kept(cluster.path).items()
+    assert_kept(before, cluster.path)
 
 
-def test_the_head_comes_back_with_its_store_and_the_search_goes_on_by_itself(cluster, tmp_path):
+def test_the_head_comes_back_with_its_store_and_the_search_goes_on_by_itself(cluster, tmp_path, nothing_lost):
     """The driver is on a worker; trials that did not run on the head do not even notice."""
     cluster = cluster(
         RAY_gcs_storage="rocksdb",
@@ -182,13 +182,13 @@ def test_the_head_comes_back_with_its_store_and_the_search_goes_on_by_itself(clu
     cluster.kill_all_on("head")
     cluster.begin("head")
     cluster.ended(search)
-    repeated = assert_nothing_lost(cluster.path)
+    repeated = nothing_lost(cluster.path)
     assert len(repeated.by_trial[trials["head"].name]) == 1
     assert repeated.by_trial[trials["w2"].name] == []
-    assert before.items() <= kept(cluster.path).items()
+    assert_kept(before, cluster.path)
 
 
-def test_a_node_with_other_code_joins(cluster):
+def test_a_node_with_other_code_joins(cluster, nothing_lost):
     """It takes no trial, not even that of a worker that is switched off, which waits until there is room elsewhere."""
     cluster = cluster()
     cluster.begin("head", "w1")
@@ -200,7 +200,7 @@ def test_a_node_with_other_code_joins(cluster):
     cluster.switch_off("w1")
     output = cluster.ended(search)
     assert "w2: its code is not the driver's" in output
-    repeated = assert_nothing_lost(cluster.path)
+    repeated = nothing_lost(cluster.path)
     assert len(repeated.by_trial[trials["w1"].name]) == 1
     attempts = [attempt for path in cluster.path.glob("trials/*/attempts.jsonl") for attempt in lines(path)]
     assert {attempt["node"] for attempt in attempts} == {"head", "w1"}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from support.disks import fill, free, mount, unmount
-from support.nothing_lost import assert_nothing_lost, kept
+from support.nothing_lost import assert_kept, kept
 from support.tiny_study import attempts
 
 pytestmark = pytest.mark.slow
@@ -43,7 +43,7 @@ def until_said(process, words):
     pytest.fail(f"it ended without saying {words!r}")
 
 
-def test_a_full_disk(study, disk):
+def test_a_full_disk(study, disk, nothing_lost):
     """Full three times: while trials train, when the first has ended, when half have; nobody notices but by waiting."""
     study = study(disk)
     process = study.start()
@@ -53,10 +53,10 @@ def test_a_full_disk(study, disk):
         until_said(process, "cannot be written")
         free(disk)
     study.ended(process)
-    assert assert_nothing_lost(study.path).each == []
+    assert nothing_lost(study.path).each == []
 
 
-def test_storage_that_is_away_for_a_minute(study, share):
+def test_storage_that_is_away_for_a_minute(study, share, nothing_lost):
     study = study(share.path)
     process = study.start()
     study.wait_until(lambda: kept(study.path) and study.running(), process)
@@ -65,12 +65,12 @@ def test_storage_that_is_away_for_a_minute(study, share):
     time.sleep(MINUTE)
     share.come()
     study.ended(process)
-    assert before.items() <= kept(study.path).items()
-    assert assert_nothing_lost(study.path).each == []
+    assert_kept(before, study.path)
+    assert nothing_lost(study.path).each == []
 
 
 @pytest.mark.parametrize("name", ["state.pt", "checkpoint.json"])
-def test_a_truncated_newest_checkpoint(study, name):
+def test_a_truncated_newest_checkpoint(study, name, nothing_lost):
     """Its trial goes on from the one before: another interval is repeated, and no more."""
     study = study()
     process = study.start()
@@ -79,7 +79,7 @@ def test_a_truncated_newest_checkpoint(study, name):
     cut(max(trial.glob("checkpoint-*")) / name)
     study.finish()
     assert attempts(trial) == 2
-    assert assert_nothing_lost(study.path, intervals=2).each
+    assert nothing_lost(study.path, intervals=2).each
 
 
 def cut(path: Path) -> None:

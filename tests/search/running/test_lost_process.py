@@ -40,6 +40,7 @@ def kill_after_a_checkpoint(folder, killed):
 def test_it_goes_on_from_its_last_checkpoint_in_another_process(tmp_path, question, in_home, monkeypatch, failures):
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     folder = StudyFolder(tmp_path / "small")
+    folder.path.mkdir()
     spec = TrialSpec(config=question.base(), kimg=32.0, measure_at=(0.512, 32.0), evaluation=question.evaluation)
     trial = folder.begin_trial("search-0000", spec, {"number": 0, "parameters": {}})
     own = {"study": str(folder.path), "trial": trial.name, "data_root": str(in_home / "data"), "cpus": 1}

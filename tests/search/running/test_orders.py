@@ -135,13 +135,13 @@ class Watched:
     """A watch over the search, looked at step by step."""
 
     def __init__(self, folder, question):
-        self.closed = 0
+        self.closed = []
         self.heartbeat = Heartbeat(folder.path, "search", None)
         reader = search_reader(folder, question)
         self.watch = StageWatch(folder, question, reader, self.heartbeat, self.close)
 
-    def close(self):
-        self.closed += 1
+    def close(self, over):
+        self.closed.append(over)
 
 
 def limited(question, **budget):
@@ -151,11 +151,11 @@ def limited(question, **budget):
 def test_the_watch_closes_the_search_once_when_a_limit_is_used_up(folder, question, trials):
     watched = Watched(folder, limited(question, gpu_hours=1e-12))
     watched.watch._give_orders()
-    assert watched.closed == 0
+    assert watched.closed == []
     watched.watch.meter.begin(trials[0].name, 1, 0)
     watched.watch._give_orders()
     watched.watch._give_orders()
-    assert watched.closed == 1
+    assert watched.closed == ["budget.gpu_hours was used up"]
     assert watched.watch.orders("a", measured(trials[0]))
     assert trials[0].reason() == "budget.gpu_hours was used up"
 
@@ -166,7 +166,7 @@ def test_a_request_is_heard_even_when_a_limit_was_first(folder, question, trials
     request_stop(folder.path)
     watched.watch._give_orders()
     assert watched.watch.orders.winding_up
-    assert watched.closed == 1
+    assert watched.closed == ["budget.minutes was used up"]
 
 
 def test_the_heartbeat_says_what_is_spent_and_left(folder, question):

@@ -26,6 +26,7 @@ def study(tmp_path, question, in_home, monkeypatch):
 
     class Study:
         folder = StudyFolder(tmp_path / "small")
+        folder.path.mkdir()
 
         def begin(self, name, **changes):
             config = override(question.base(), {key.replace("__", "."): value for key, value in changes.items()})

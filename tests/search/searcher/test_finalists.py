@@ -94,9 +94,9 @@ def test_a_finalist_is_not_stopped_again_but_by_the_clock(folder, question):
     driver, _ = searched(folder, question, finalists=2)
     name = driver.begin()
     assert not driver.measure(name, 1e6)
-    driver.search.close()
+    driver.search.close("budget.money was used up")
     assert driver.measure(name, 1e6)
-    assert driver.trial(name).status() is Status.PRUNED
+    assert (driver.trial(name).status(), driver.trial(name).reason()) == (Status.PRUNED, "budget.money was used up")
     # With more time it goes on once more.
     again = Driver(folder, driver.question)
     # The best by what was measured last at the highest point.

@@ -37,9 +37,9 @@ def test_every_sampler_of_several_objectives_gets_along_with_what_can_happen(fol
             driver.end(name, Status.DIVERGED)
         elif number % 5 == 4:
             driver.measure(name, 3.0)
-            driver.search.closed = True
+            driver.search.close("budget.minutes was used up")
             driver.measure(name, 3.0)
-            driver.search.closed = False
+            driver = Driver(folder, driver.question)
         else:
             driver.complete(name, 5.0 + number, diversity=1 / (number + 1))
     assert TrialState.RUNNING not in {t.state for t in driver.on_disk()}

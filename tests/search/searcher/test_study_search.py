@@ -241,11 +241,20 @@ def test_closed_suggests_nothing_and_ends_what_was_left(folder, question):
     search = opened(folder, question)
     name = begin(search)
     again = opened(folder, question)
-    again.close()
+    again.close("budget.minutes was used up")
     again.end_unfinished()
     assert again.suggest("x") == Searcher.FINISHED
-    assert folder.trial(name).status() is Status.PRUNED
+    assert (folder.trial(name).status(), folder.trial(name).reason()) == (Status.PRUNED, "budget.minutes was used up")
     assert states(folder, question)[name] is TrialState.PRUNED
+
+
+def test_closed_by_hand_it_stops_trials_and_ends_none(folder, question):
+    driver = Driver(folder, question)
+    name = driver.begin()
+    driver.search.close()
+    assert driver.search.should_prune(driver.keys[name], {"point": driver.points[0], "quality": 3.0})
+    assert folder.trial(name).status() is Status.RUNNING
+    assert Driver(folder, question).begin() == name
 
 
 def test_the_first_end_written_down_stands(folder, question):

@@ -10,6 +10,7 @@ import pytest
 from ignm.config import TrialSpec
 from ignm.errors import IgnmError
 from ignm.files import write_json, write_text
+from search.searcher.ledger import path_of
 from search.storage.lease import Lease, LostError
 from search.storage.location import Location, Role, locate
 from search.storage.mirror import Mirror
@@ -110,13 +111,13 @@ def test_a_reader_gets_a_checkpoint_where_it_asks_for_one(drive, process, locati
     assert len(list(path.glob("checkpoint-*"))) == 1
 
 
-def test_a_driver_on_another_machine_finds_everything(drive, process, at_stage, stages, whole_in):
+def test_a_driver_on_another_machine_finds_everything(drive, process, at_stage, stages, whole_in, question):
     folder, kept, lease = drive("a")
     write_text(folder.question, "name: small\n")
     write_text(folder.plan, "{}")
     begin(folder, stages)
     kept.begin(NAME)
-    storage = folder.optuna
+    storage = path_of(folder, question)
     storage.parent.mkdir()
     study = optuna.create_study(storage=f"sqlite:///{storage}", study_name="small")
     study.enqueue_trial({"x": 1.0})
@@ -130,7 +131,7 @@ def test_a_driver_on_another_machine_finds_everything(drive, process, at_stage, 
     assert again.question.read_text() == "name: small\n"
     assert len(again.trial(NAME).measurements()) == 3
     assert again.trial(NAME).spec() == folder.trial(NAME).spec()
-    found = optuna.load_study(storage=f"sqlite:///{again.optuna}", study_name="small")
+    found = optuna.load_study(storage=f"sqlite:///{path_of(again, question)}", study_name="small")
     assert [each.system_attrs["fixed_params"] for each in found.trials] == [{"x": 1.0}]
     assert not list(again.trials.glob("*/checkpoint-*"))
     assert whole_in(f"trials/{NAME}/") == [3]
@@ -213,10 +214,11 @@ def test_following_writes_nothing_over_what_the_driver_says_of_a_trial(drive, pr
     assert folder.trial(NAME).label()["parameters"] == {"new": 1}
 
 
-def test_optunas_study_is_written_once_a_minute(drive, bucket, fake_time):
+def test_optunas_study_is_written_once_a_minute(drive, bucket, fake_time, question):
     folder, kept, _ = drive("head")
-    folder.optuna.parent.mkdir()
-    optuna.create_study(storage=f"sqlite:///{folder.optuna}", study_name="small")
+    storage = path_of(folder, question)
+    storage.parent.mkdir()
+    optuna.create_study(storage=f"sqlite:///{storage}", study_name="small")
     for seconds, there in [(59, False), (1, True)]:
         fake_time.sleep(seconds)
         kept.keep()

@@ -58,7 +58,7 @@ def test_a_full_disk_does_not_end_it(folder, monkeypatch, caplog):
     heartbeat = Heartbeat(folder.path, "run", None)
     heartbeat.start()
 
-    def full(path, value):
+    def full(path, value, make_folder):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("search.study.heartbeat.write_json", full)

@@ -95,7 +95,7 @@ def test_a_disk_that_is_full_costs_nothing_but_a_warning(folder, names, clock, m
     clock.now += 10
     meter.end(names[0])
 
-    def full(path, value):
+    def full(path, value, make_folder):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
