@@ -7,10 +7,11 @@ import pandas as pd
 
 from analysis.baseline import Baseline, baseline_id, baseline_name, by_seed, find_baseline
 from analysis.caveats import coverage_caveats, lost_caveats, seed_caveats, yardstick_caveats
-from analysis.comparison import change_words, difference_interval, doubt_words, interval_words
+from analysis.comparison import change_words, doubt_words, interval_words
 from analysis.formatting import amount, count, mean_sd, number, status_words
 from analysis.leaderboard import short_id
 from analysis.results import LOST, Study, finite, yardstick
+from analysis.statistics.paired import difference
 
 
 @dataclass
@@ -159,7 +160,7 @@ def _compare_with_baseline(
     if baseline.mean > 0:
         finding.headline += (
             f", {change_words(float(qualities.mean()), baseline.mean)} the {name} baseline ({number(baseline.mean)})"
-            f"{doubt_words(difference_interval(qualities, baseline.qualities))}"
+            f"{doubt_words(difference(qualities, baseline.qualities))}"
         )
     finding.details.append(interval_words(f"the {name} baseline", qualities, baseline.qualities))
     finding.caveats += lost_caveats(f"the {name} baseline", baseline.seeds_lost)

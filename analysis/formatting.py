@@ -38,6 +38,17 @@ def mean_sd(mean: Any, sd: Any, digits: int = 3) -> str:
     return f"{mean:,.{decimals}f} ± {sd:,.{decimals}f}"
 
 
+def interval(value: Any, low: Any, high: Any) -> str:
+    """Write "12.3 [11.9, 12.7]", two significant digits of half the interval; the value alone without limits."""
+    if low is None or high is None or value is None or not all(map(math.isfinite, (value, low, high))):
+        return number(value)
+    half = (high - low) / 2
+    if not 1e-6 < half < 1e7:
+        return f"{number(value)} [{number(low)}, {number(high)}]"
+    decimals = _decimals(half, 2)
+    return f"{_fixed(value, decimals)} [{_fixed(low, decimals)}, {_fixed(high, decimals)}]"
+
+
 def duration(seconds: Any) -> str:
     """Write a duration in the unit that suits it: s, min, h or days."""
     if seconds is None or pd.isna(seconds):
@@ -87,6 +98,12 @@ def _shortest(path: str, others: list[str]) -> str:
         if not any(other == ending or other.endswith("." + ending) for other in others):
             return ending
     return path
+
+
+def _fixed(value: float, decimals: int) -> str:
+    text = f"{abs(value):,.{decimals}f}"
+    # Nothing is minus nought.
+    return f"−{text}" if value < 0 and any(digit in text for digit in "123456789") else text
 
 
 def _decimals(value: float, digits: int) -> int:

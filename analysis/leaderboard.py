@@ -1,6 +1,6 @@
 """The leaderboard: which configurations did best, in an order that never mixes numbers that cannot be compared."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ import pandas as pd
 from analysis.baseline import baseline_id, baseline_name
 from analysis.formatting import ABSENT, amount, axis_value, count, mean_sd, number, short_names, status_words
 from analysis.results import LOST, Study, summarise_trials
+from analysis.tables.markup import escape_latex, escape_markdown, latex_tabular, markdown_table
 
 SECTIONS = {
     "confirmed": "Confirmed on their own seeds: these numbers are the result",
@@ -34,6 +35,7 @@ _MEASURES = {
 def leaderboard(study: Study, trials: pd.DataFrame | None = None) -> pd.DataFrame:
     """Rank the study's configurations; one row per configuration within each section of SECTIONS.
 
+    The ablation's arms are not among them: they were not chosen, and `analysis.tables` tells of them.
     quality is the mean over the row's seeds and sd their sample standard deviation (n-1; NaN for one seed).
     diversity, stability, images_per_second and seconds are means over the same seeds; kimg is the shortest of them.
     defects are those that the last measurement of any of them showed. seeds_lost counts the seeds of the same
@@ -42,15 +44,13 @@ def leaderboard(study: Study, trials: pd.DataFrame | None = None) -> pd.DataFram
     rows have a missing rank.
     """
     trials = summarise_trials(study) if trials is None else trials
+    trials = trials[trials["stage"] != "ablate"]
     if trials.empty:
         return _empty(study)
     trials = trials.assign(section=_sections(trials))
     # Trials that are not ranked stay one row each; a mean over them would mix training lengths.
     alone = ~trials["section"].isin(RANKED)
-    keys = ["section", "stage", "config_id", "metric", "reference_id", "status"]
-    grouped = trials.assign(single=trials["trial"].where(alone, "")).groupby([*keys, "single"], sort=False)
-    lost = trials[trials["status"].isin(LOST)].groupby(["stage", "config_id"]).size()
-    rows: list[dict[str, Any]] = [_row(study, group, lost) for _, group in grouped]
+    rows = _rows(study, trials.assign(single=trials["trial"].where(alone, "")))
     fullest = max((row["n"] for row in rows if row["section"] == "confirmed"), default=0)
     rows.sort(key=lambda row: _order(row, fullest))
     board = pd.DataFrame(rows)
@@ -89,8 +89,8 @@ def to_markdown(shown: pd.DataFrame) -> str:
     parts = []
     for section, rows in _by_section(shown):
         table = rows.drop(columns=["section", "dim"])
-        lines = [_markdown_row(table.columns), "|" + " --- |" * table.shape[1]]
-        lines += [_markdown_row(row) for row in table.itertuples(index=False)]
+        written = [[escape_markdown(cell) for cell in row] for row in table.itertuples(index=False)]
+        lines = markdown_table([escape_markdown(column) for column in table.columns], written)
         parts.append(f"### {SECTIONS[section]}\n\n" + "\n".join(lines) + "\n")
     return "\n".join(parts) or "Nothing has been measured yet.\n"
 
@@ -106,22 +106,14 @@ def to_latex(study: Study, board: pd.DataFrame, quality_name: str) -> str:
     shown = display_table(study, ranked)
     columns = ["Rank", "Configuration", "Quality", "Seeds", "kimg", "Diversity", "Stability", "Images/s"]
     header = [quality_name if column == "Quality" else column for column in columns]
-    lines = [r"\begin{tabular}{rlrlrrrr}", r"\toprule", _latex_row(header)]
-    for section, rows in _by_section(shown):
-        lines += [
-            r"\midrule",
-            rf"\multicolumn{{{len(columns)}}}{{l}}{{\textit{{{escape_latex(SECTIONS[section])}}}}} \\",
-        ]
-        lines += [_latex_row(row) for row in rows[columns].itertuples(index=False)]
-    lines += [r"\bottomrule", r"\end{tabular}"]
+    blocks = [
+        (escape_latex(SECTIONS[section]), map(_latex_cells, rows[columns].itertuples(index=False)))
+        for section, rows in _by_section(shown)
+    ]
+    lines = latex_tabular("rlrlrrrr", _latex_cells(header), blocks)
     if study.axes:
         lines += ["", *_latex_values(study, ranked.head(TEX_CONFIGURATIONS))]
     return "% needs \\usepackage{booktabs}\n" + "\n".join(lines) + "\n"
-
-
-def escape_latex(text: Any) -> str:
-    r"""Escape text for LaTeX's text mode: \ & % $ # _ { } ~ ^ < > | and the report's own signs."""
-    return str(text).translate(_LATEX)
 
 
 def short_id(identity: str) -> str:
@@ -148,22 +140,36 @@ def _sections(trials: pd.DataFrame) -> "pd.Series[str]":
     return pd.Series(names, index=trials.index)
 
 
-def _row(study: Study, group: pd.DataFrame, lost: "pd.Series[int]") -> dict[str, Any]:
-    group = group.sort_values("seed", kind="stable")
-    first = group.iloc[0]
-    row: dict[str, Any] = {key: first[key] for key in ("section", "stage", "config_id", "status")}
-    row["metric"], row["reference_id"] = first["metric"], first["reference_id"]
-    row["trials"] = ", ".join(group["trial"])
-    row["seeds"] = ", ".join(str(seed) for seed in group["seed"] if not pd.isna(seed))
-    row["qualities"] = ", ".join(f"{value:.6g}" for value in group["quality"].dropna())
-    row["n"] = int(group["quality"].notna().sum())
-    row["quality"], row["sd"] = group["quality"].mean(), group["quality"].std(ddof=1)
-    row["kimg"] = group["kimg"].min()
-    for column in _MEASURES:
-        row[column] = group[column].mean()
-    row["defects"] = ", ".join(sorted({name for names in group["defects"] for name in names.split(", ") if name}))
-    row["seeds_lost"] = int(lost.get((first["stage"], first["config_id"]), 0))
-    return row | {axis.path: first[axis.path] for axis in study.axes}
+_KEYS = ["section", "stage", "config_id", "metric", "reference_id", "status", "single"]
+
+
+def _rows(study: Study, trials: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return one row a group of trials, all groups at once: there may be ten thousand."""
+    ordered = trials.sort_values("seed", kind="stable")
+    texts = {
+        "seeds": ordered["seed"].map(lambda seed: "" if pd.isna(seed) else str(seed)),
+        "qualities": ordered["quality"].map(lambda value: "" if pd.isna(value) else f"{value:.6g}"),
+    }
+    grouped = ordered.assign(**texts).groupby(_KEYS, sort=False)
+    table = grouped.agg(
+        trials=("trial", ", ".join), seeds=("seeds", _joined), qualities=("qualities", _joined), n=("quality", "count"),
+        mean=("quality", "mean"), sd=("quality", "std"), kimg=("kimg", "min"), defects=("defects", _all_names),
+        **{column: (column, "mean") for column in _MEASURES},
+    )  # fmt: skip
+    # Not `first`, which takes the next trial's value where the first has none.
+    firsts = grouped.head(1).set_index(_KEYS)[[axis.path for axis in study.axes]]
+    lost = trials[trials["status"].isin(LOST)].groupby(["stage", "config_id"]).size().rename("seeds_lost")
+    table = table.join(firsts).reset_index().join(lost, on=["stage", "config_id"]).rename(columns={"mean": "quality"})
+    table["seeds_lost"] = table["seeds_lost"].fillna(0).astype(int)
+    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
+
+
+def _joined(texts: "pd.Series[str]") -> str:
+    return ", ".join(text for text in texts if text)
+
+
+def _all_names(told: "pd.Series[str]") -> str:
+    return ", ".join(sorted({name for names in told for name in names.split(", ") if name}))
 
 
 def _order(row: dict[str, Any], fullest: int) -> tuple[Any, ...]:
@@ -197,27 +203,12 @@ def _by_section(shown: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     return [(section, rows) for section in SECTIONS if len(rows := shown[shown["section"] == section])]
 
 
-def _markdown_row(cells: Any) -> str:
-    return "| " + " | ".join(str(cell).translate(_MARKDOWN) for cell in cells) + " |"
-
-
-def _latex_row(cells: Any) -> str:
-    return " & ".join(escape_latex(cell) for cell in cells) + r" \\"
+def _latex_cells(cells: Iterable[Any]) -> list[str]:
+    return [escape_latex(cell) for cell in cells]
 
 
 def _latex_values(study: Study, rows: pd.DataFrame) -> list[str]:
     names = short_names([axis.path for axis in study.axes])
     heading = ["Parameter", *(f"{section} {rank}" for section, rank in zip(rows["section"], rows["rank"], strict=True))]
-    lines = [rf"\begin{{tabular}}{{l{'l' * len(rows)}}}", r"\toprule", _latex_row(heading), r"\midrule"]
-    lines += [_latex_row([names[axis.path], *map(axis_value, rows[axis.path])]) for axis in study.axes]
-    return [*lines, r"\bottomrule", r"\end{tabular}"]
-
-
-_LATEX = str.maketrans(
-    {
-        "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
-        "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-        "|": r"\textbar{}", "±": r"$\pm$", "–": "--", "−": r"$-$", "×": r"$\times$", "\n": " ",
-    }
-)  # fmt: skip
-_MARKDOWN = str.maketrans({sign: "\\" + sign for sign in "\\`*_|[]"} | {"<": "&lt;", ">": "&gt;", "\n": " ", "\r": " "})
+    values = [_latex_cells([names[axis.path], *map(axis_value, rows[axis.path])]) for axis in study.axes]
+    return latex_tabular("l" * len(heading), _latex_cells(heading), [("", values)])

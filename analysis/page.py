@@ -1,62 +1,110 @@
-"""What the page shows besides the finding and the figures, and its rendering."""
+"""What the page shows, and its rendering."""
 
-import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from analysis.charts import Chart, axis_note, missing_charts
-from analysis.findings import Finding, quality_name
+from analysis.conclusions import conclude
+from analysis.figures.chart import Chart
+from analysis.figures.of_search import axis_note
 from analysis.formatting import ABSENT, amount, axis_value, duration, number
-from analysis.leaderboard import RANKED, SECTIONS, display_table, short_id
+from analysis.leaderboard import RANKED, SECTIONS, short_id
+from analysis.made import blocks, commands
+from analysis.notebooks.running import Executed
 from analysis.parameters import parameter_table
 from analysis.pictures import Picture, load_picture
 from analysis.results import Study, dig
+from analysis.tables.table import Table
+from analysis.tables.writers import sentences
+from analysis.view import View
 
 RANKED_ROWS, OTHER_ROWS = 25, 10
 """Rows of one leaderboard section that the page shows; the tables hold all of them."""
 
 GALLERY = 6
 TEMPLATES = Path(__file__).parent / "templates"
+FIRST_TABLE = "verdicts"
+SHOWN_TABLES = ("verdicts", "baselines", "strategies")
+"""Tables that stand open; a reader opens the others."""
 
 
-def render_page(
-    study: Study,
-    trials: pd.DataFrame,
-    board: pd.DataFrame,
-    finding: Finding,
-    charts: list[Chart],
-    axis_charts: list[Chart],
-) -> str:
+@dataclass(frozen=True)
+class Parts:
+    """What was made for the page: figures, and why others are not there; tables; executed notebooks."""
+
+    ablation_charts: list[Chart] = field(default_factory=list)
+    search_charts: list[Chart] = field(default_factory=list)
+    axis_charts: list[Chart] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    tables: Mapping[str, Table] = field(default_factory=dict)
+    notebooks: list[Executed] = field(default_factory=list)
+
+    @property
+    def charts(self) -> list[Chart]:
+        """Every figure."""
+        return [*self.ablation_charts, *self.search_charts, *self.axis_charts]
+
+
+def render_page(view: View, parts: Parts) -> str:
     """Render report/index.html as one self-contained document."""
-    shown = display_table(study, board)
+    study, conclusions = view.study, conclude(view)
+    shown = view.shown_board
+    tables = _in_order(parts.tables)
+    empty = [table for table in tables if not table.rows] if conclusions else []
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True
     )
     return environment.get_template("report.html.j2").render(
         name=study.name,
+        parts=_contents(view, parts),
+        shown_tables=SHOWN_TABLES,
         subtitle=_subtitle(study),
-        finding=finding,
-        facts=_facts(trials),
+        conclusions=conclusions,
+        searched=view.has_search,
+        finding=view.finding,
+        facts=_facts(view),
+        tables=[table for table in tables if table.rows],
+        empty_tables=empty,
+        sentences=sentences,
         pictures=_pictures(study),
         pictures_title=_pictures_title(study),
-        parameters=parameter_table(study, trials, finding),
+        parameters=parameter_table(study, view.searched, view.finding),
         winner_config=study.winner_config,
-        quality=quality_name(study),
+        quality=view.quality,
         board_columns=[column for column in shown.columns if column not in ("section", "dim")],
         board_sections=list(_board_sections(shown)),
-        charts=charts,
-        missing_charts=missing_charts(charts),
-        axis_charts=axis_charts,
-        axis_note=axis_note(study, trials, axis_charts),
-        gallery=_gallery(study, trials, board),
-        made=list(_made(study)),
-        commands=_commands(study),
+        ablation_charts=parts.ablation_charts,
+        charts=parts.search_charts,
+        missing_charts=parts.missing,
+        axis_charts=parts.axis_charts,
+        axis_note=axis_note(view, len(parts.axis_charts)),
+        gallery=_gallery(view),
+        notebooks=parts.notebooks,
+        made=list(blocks(view)),
+        commands=commands(view),
     )
+
+
+def _contents(view: View, parts: Parts) -> list[tuple[str, str]]:
+    """What stands on the page, by its anchor."""
+    there = {
+        "tables": ("Tables", view.ablation.plan is not None or any(each.rows for each in parts.tables.values())),
+        "ablation": ("What was switched", bool(parts.ablation_charts)),
+        "leaderboard": ("Leaderboard", view.has_search),
+        "figures": ("Trials", True),
+        "notebooks": ("Notebooks", bool(parts.notebooks)),
+        "how": ("How it was made", True),
+    }
+    return [(target, title) for target, (title, is_there) in there.items() if is_there]
+
+
+def _in_order(tables: Mapping[str, Table]) -> list[Table]:
+    """The verdicts first; the others as they come in a paper."""
+    return sorted(tables.values(), key=lambda table: table.name != FIRST_TABLE)
 
 
 def _subtitle(study: Study) -> str:
@@ -69,7 +117,8 @@ def _subtitle(study: Study) -> str:
     return " · ".join(parts)
 
 
-def _facts(trials: pd.DataFrame) -> list[tuple[str, str]]:
+def _facts(view: View) -> list[tuple[str, str]]:
+    trials = view.trials
     if trials.empty:
         return []
     stages = trials["stage"].value_counts()
@@ -82,7 +131,11 @@ def _facts(trials: pd.DataFrame) -> list[tuple[str, str]]:
 
 
 def _pictures(study: Study) -> list[Picture]:
-    wanted = (("samples.png", "Generated by the best configuration"), ("real.png", "Real images"))
+    wanted = (
+        ("samples.png", "Generated by the best configuration"),
+        ("real.png", "Real images"),
+        ("nearest.png", "Generated images, each beside the training images most like it"),
+    )
     loaded = (load_picture(study.folder / "best" / file, title) for file, title in wanted)
     return [picture for picture in loaded if picture is not None]
 
@@ -109,8 +162,9 @@ def _board_sections(shown: pd.DataFrame) -> Iterator[_Section]:
             yield _Section(key, title, rows, len(mine) - len(rows))
 
 
-def _gallery(study: Study, trials: pd.DataFrame, board: pd.DataFrame) -> list[Picture]:
+def _gallery(view: View) -> list[Picture]:
     """Return sample grids of the best-ranked trials that have one, one trial a configuration."""
+    trials, board = view.searched, view.board
     pictures: list[Picture] = []
     seen: set[str] = set()
     for row in board[board["section"].isin(RANKED)].head(4 * GALLERY).to_dict("records"):
@@ -120,69 +174,11 @@ def _gallery(study: Study, trials: pd.DataFrame, board: pd.DataFrame) -> list[Pi
             (trials["config_id"] == row["config_id"]) & (trials["stage"] == row["stage"]) & trials["comparable"]
         ]
         for trial in mine.sort_values("seed").to_dict("records"):
-            title = (
-                f"{row['section']} {row['rank']}: {trial['trial']}, {quality_name(study)} {number(trial['quality'])}"
-            )
+            title = f"{row['section']} {row['rank']}: {trial['trial']}, {view.quality} {number(trial['quality'])}"
             title += f", {amount(trial['kimg'])} kimg"
-            picture = load_picture(study.folder / "trials" / Path(trial["trial"]).name / "samples.png", title)
+            picture = load_picture(view.study.folder / "trials" / Path(trial["trial"]).name / "samples.png", title)
             if picture is not None:
                 pictures.append(picture)
                 seen.add(row["config_id"])
                 break
     return pictures
-
-
-def _made(study: Study) -> Iterator[dict[str, Any]]:
-    asked = study.asked
-    blocks = ("question", "metric", "hardware", "versions")
-    rest = {key: value for key, value in asked.items() if key not in (*blocks, "base", "axes", "name")}
-    titled = [*((block.capitalize(), asked.get(block)) for block in blocks), ("Record", rest)]
-    titled.append(("Preset, with the study's own settings", asked.get("base")))
-    for title, value in titled:
-        rows = [[path, text] for path, text in _flatten(value)]
-        if rows:
-            yield {"title": title, "columns": ["What", "Value"], "rows": rows}
-    if study.axes:
-        rows = [
-            [
-                axis.path,
-                axis.strategy or ABSENT,
-                axis_value(axis.domain) if axis.domain else ABSENT,
-                _tried(study, axis.path),
-            ]
-            for axis in study.axes
-        ]
-        yield {"title": "Searched", "columns": ["Parameter", "Strategy", "Domain", "Tried"], "rows": rows}
-
-
-def _tried(study: Study, path: str) -> str:
-    values = study.rows[path].dropna()
-    if values.empty:
-        return ABSENT
-    if values.dtype == object:
-        names = sorted(values.unique())
-        return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
-    return f"{axis_value(values.min())} to {axis_value(values.max())}"
-
-
-def _flatten(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _flatten(item, f"{path}.{key}" if path else str(key))
-    elif isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
-        for index, item in enumerate(value):
-            yield from _flatten(item, f"{path}[{index}]")
-    elif value is not None:
-        yield path or "value", axis_value(value)
-
-
-def _commands(study: Study) -> list[str]:
-    folder = shlex.quote(study.folder.resolve().name)
-    commands = [f"ignm run {folder}/study.yaml --storage .", f"ignm report {folder}"]
-    data, kimg = dig(study.asked, "question", "data", "name"), study.evidence.get("kimg")
-    if study.winner_config and data and kimg:
-        train = (
-            f"ignm train --config {folder}/best/config.yaml --data {shlex.quote(str(data))} --kimg {axis_value(kimg)}"
-        )
-        commands.append(f"{train} --out best-again")
-    return commands

@@ -1,7 +1,7 @@
 """Reads a study folder into one validated value; everything in it but its existence is optional."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -233,7 +233,7 @@ def _validate(table: pd.DataFrame, path: Path, notes: list[str]) -> pd.DataFrame
 def _text(table: pd.DataFrame, column: str) -> "pd.Series[Any]":
     if column not in table.columns:
         return pd.Series("", index=table.index, dtype=object)
-    return table[column].astype(object).map(lambda value: "" if pd.isna(value) else str(value)).astype(object)
+    return _mapped(table[column].astype(object), lambda value: "" if pd.isna(value) else str(value))
 
 
 def _numbers(table: pd.DataFrame, column: str) -> "pd.Series[float]":
@@ -270,12 +270,24 @@ def _plain_values(values: "pd.Series[Any]") -> "pd.Series[Any]":
         return values.astype(object).map(lambda value: None if pd.isna(value) else str(value).lower()).astype(object)
     if pd.api.types.is_numeric_dtype(values.dtype):
         return values.astype(float)
-    plain = values.astype(object).map(_plain).astype(object)
+    plain = _mapped(values.astype(object), _plain)
     known = plain.dropna()
     numeric = pd.to_numeric(known, errors="coerce")
     if len(known) and numeric.notna().all():
         return numeric.reindex(values.index).astype(float)
     return plain
+
+
+def _mapped(values: "pd.Series[Any]", function: Callable[[Any], Any]) -> "pd.Series[Any]":
+    """Apply a function to each different value once: a column of many rows has few."""
+    try:
+        codes, different = pd.factorize(values, use_na_sentinel=False)
+    except TypeError:
+        # Lists cannot be told apart so.
+        return values.map(function).astype(object)
+    found = np.empty(len(different), dtype=object)
+    found[:] = [function(value) for value in different]
+    return pd.Series(found[codes], index=values.index, dtype=object)
 
 
 def _plain(value: Any) -> str | None:

@@ -32,7 +32,7 @@ from search.clusters.version import CodeVersion, OtherCodeError, code_version
 from search.running.memory import available_gib, estimate_gib, fitting_parts, hold_to
 from search.storage.location import Role, locate
 from search.storage.trials import KeptTrial, bring, mirror_of
-from search.study.folder import Status, StudyFolder
+from search.study.folder import TRACEBACK, Status, StudyFolder
 
 
 @lru_cache(maxsize=2)
@@ -121,7 +121,7 @@ class TrialTrainable(tune.Trainable):
             if isinstance(error, DoesNotFitError) or is_out_of_memory(error):
                 return self._ended(Status.OUT_OF_MEMORY, str(error))
             with suppress(OSError):
-                write_text(self._trial.path / "error.txt", traceback.format_exc())
+                write_text(self._trial.path / TRACEBACK, traceback.format_exc())
             raise
         done = measurement.point == self._kimg
         if done:
@@ -179,7 +179,7 @@ class TrialTrainable(tune.Trainable):
         )
 
     def _sign(self) -> None:
-        (self._trial.path / "error.txt").unlink(missing_ok=True)
+        (self._trial.path / TRACEBACK).unlink(missing_ok=True)
         write_text(self._trial.path / "process", f"{os.uname().nodename} {os.getpid()}\n")
 
     def _share_of_gpu(self) -> float:

@@ -19,6 +19,7 @@ from ignm.training.ownership import LostOwnershipError
 from search.storage.checkpoints import Listing, pull_newest, push_newest
 from search.storage.location import Location, Role
 from search.storage.mirror import ONCE, TRIES, Mirror, is_small
+from search.study.folder import TRACEBACK
 
 OWNER = ".owner"
 OWNED = ".owned"
@@ -56,8 +57,8 @@ class KeptTrial:
             # Whoever reads the end finds the checkpoint that it came to.
             checkpoint.result()
         self._mirror.push("")
-        if "error.txt" in listing and not (self._mirror.local / "error.txt").exists():
-            remote.remove(["error.txt"])
+        if TRACEBACK in listing and not (self._mirror.local / TRACEBACK).exists():
+            remote.remove([TRACEBACK])
         self._checkpoint = checkpoint
 
     def progress(self, kimg: float) -> None:

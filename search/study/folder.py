@@ -17,6 +17,9 @@ from ignm.training.checkpoint import keep_newest
 from ignm.training.measurement import read_measurements
 from ignm.training.patience import SECONDS, patiently
 
+TRACEBACK = "traceback.txt"
+"""In a trial's folder: what its process raised last. Tune keeps an `error.txt` of its own there."""
+
 
 class Status(StrEnum):
     """How a trial stands; all but `running` are ends, and all but `failed` are results."""
@@ -107,7 +110,7 @@ class Trial:
         """Write down that its process failed for good; one that never got to begin is left for another run."""
         if not (self.path / "process").exists():
             return
-        trace = self.path / "error.txt"
+        trace = self.path / TRACEBACK
         lines = trace.read_text(encoding="utf-8").strip().splitlines() if trace.exists() else []
         cause = lines[-1] if lines else "killed (by lack of memory?) or its node was lost"
         self.end(Status.FAILED, f"its process failed again and again: {cause}")

@@ -1,8 +1,9 @@
 import pandas as pd
 import pytest
 
-from analysis.leaderboard import display_table, escape_latex, leaderboard, to_latex, to_markdown
+from analysis.leaderboard import display_table, leaderboard, to_latex, to_markdown
 from analysis.results import load_study
+from analysis.tables.markup import escape_latex
 
 
 def board_of(maker, **kwargs):
@@ -103,6 +104,13 @@ def test_missing_seeds_rank_after_all_that_are_there(maker):
     _, board = board_of(maker)
     confirmed = board[board["section"] == "confirmed"]
     assert confirmed["config_id"].tolist() == ["bbb", "ccc", "aaa", "ddd"]
+
+
+def test_an_ablations_arms_are_not_ranked(maker):
+    maker.trial("s0", "aaa", [20.0])
+    maker.trial("ablate-00-bbb-s2000", "bbb", [1.0], stage="ablate", seed=2000)
+    _, board = board_of(maker)
+    assert board["config_id"].tolist() == ["aaa"]
 
 
 def test_a_configuration_that_the_search_tried_twice_has_no_precedence(maker):

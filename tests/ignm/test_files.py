@@ -64,6 +64,13 @@ def test_a_file_is_replaced_whole_or_left(tmp_path):
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_a_folder_that_is_away_is_not_made_anew(tmp_path):
+    path = tmp_path / "away" / "a.json"
+    with pytest.raises(FileNotFoundError):
+        write_json(path, {}, make_folder=False)
+    assert not path.parent.exists()
+
+
 def test_a_directory_is_replaced_whole_or_left(best):
     write(best, "new")
     with suppress(KeyError), atomic_directory(best) as folder:

@@ -81,18 +81,15 @@ class Study:
         """How often any trial was taken up."""
         return sum(attempts(trial) for trial in self.trials())
 
-    def running(self, checkpoints=1):
-        """Folders of the trials in training that have so many checkpoints, or more, behind them."""
-        return [
-            trial
-            for trial in self.trials()
-            if not (trial / "status.json").exists() and saved(trial) >= checkpoints and (trial / "owner.json").exists()
-        ]
+    def running(self, kimg=1.0):
+        """Folders of the trials in training that have come so far, or further."""
+        return [trial for trial in self.trials() if not (trial / "status.json").exists() and reached(trial) >= kimg]
 
 
-def saved(trial):
-    """Whole kimg up to which a trial of the tiny study has been saved."""
-    return max((int(path.name[11:]) // 1000 for path in trial.glob("checkpoint-*")), default=0)
+def reached(trial):
+    """kimg that a trial in training has come to."""
+    path = trial / "progress.json"
+    return json.loads(path.read_text())["kimg"] if path.exists() else 0.0
 
 
 def owner(trial):

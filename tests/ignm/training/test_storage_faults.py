@@ -241,7 +241,7 @@ def test_progress_does_not_stop_for_a_full_disk(tmp_path, tiny_config, dataset, 
     monkeypatch.setattr("ignm.training.progress.SECONDS_BETWEEN_PROGRESS", 0.0)
     monkeypatch.setattr("ignm.training.trainer.STEPS_BETWEEN_PROGRESS", 1)
 
-    def full(path, value):
+    def full(path, value, make_folder):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("ignm.training.progress.write_json", full)

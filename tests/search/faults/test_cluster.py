@@ -1,6 +1,5 @@
 """Machines that vanish under a search, in a laboratory of hosts: a worker, its network, the head; and other code."""
 
-import json
 import shutil
 import time
 from contextlib import ExitStack
@@ -9,7 +8,7 @@ import pytest
 import yaml
 from lab.hosts import REPOSITORY, Lab, needs_lab
 from support.nothing_lost import assert_kept, kept, lines
-from support.tiny_study import AXES, TINY, saved
+from support.tiny_study import AXES, TINY, reached
 
 pytestmark = [pytest.mark.cluster, needs_lab, pytest.mark.timeout(420)]
 HOSTS = {"head": "10.79.0.10", "w1": "10.79.0.11", "w2": "10.79.0.12"}
@@ -67,7 +66,7 @@ class Cluster:
         """A running trial on each of these hosts, by host, with a checkpoint behind it."""
 
         def there():
-            found = {host(trial): trial for trial in self.running() if saved(trial) >= 1}
+            found = {host(trial): trial for trial in self.running() if reached(trial) >= 1.5}
             return found if set(names) <= found.keys() else {}
 
         return self.wait_until(there, process, f"training on {', '.join(names)}")
@@ -98,10 +97,6 @@ class Cluster:
 def host(trial):
     attempts = lines(trial / "attempts.jsonl")
     return attempts[-1]["node"] if attempts else ""
-
-
-def reached(trial):
-    return json.loads((trial / "progress.json").read_text())["kimg"]
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ def test_a_trials_process_is_killed(study, nothing_lost):
     """The driver gives the trial another process, which goes on from its last checkpoint."""
     study = study(budget={"trials": 2, "kimg": 6, "first_rung": 3})
     process = study.start()
-    trial = study.wait_until(lambda: study.running(checkpoints=2), process)[0]
+    trial = study.wait_until(lambda: study.running(kimg=2.5), process)[0]
     before = kept(study.path)
     kill(owner(trial))
     output = study.ended(process)
@@ -48,7 +48,7 @@ def test_a_trial_whose_process_dies_again_and_again_at_one_place_fails_alone(stu
 def test_the_driver_is_killed(study, nothing_lost):
     study = study()
     process = study.start()
-    trial = study.wait_until(lambda: study.running(checkpoints=2), process)[0]
+    trial = study.wait_until(lambda: study.running(kimg=2.5), process)[0]
     study.kill(process)
     before = kept(study.path)
     study.finish()
@@ -62,8 +62,10 @@ def test_the_same_trials_process_is_killed_again_and_again_and_it_comes_to_its_e
     """More often than `max_failures`, but each time after another checkpoint, as on machines that vanish."""
     study = study(budget={"trials": 1, "kimg": 12}, resources={"checkpoint_kimg": 1.0, "max_failures": 1})
     process = study.start()
+    moments = random.Random(0)
     for count in range(1, 5):
-        trial = study.wait_until(lambda count=count: study.running(checkpoints=2 * count), process)[0]
+        kimg = 2 * count + moments.uniform(0, 1)
+        trial = study.wait_until(lambda kimg=kimg: study.running(kimg), process)[0]
         kill(owner(trial))
         study.wait_until(lambda count=count: study.attempts() > count, process)
     study.ended(process)

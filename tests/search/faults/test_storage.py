@@ -74,7 +74,7 @@ def test_a_truncated_newest_checkpoint(study, name, nothing_lost):
     """Its trial goes on from the one before: another interval is repeated, and no more."""
     study = study()
     process = study.start()
-    trial = study.wait_until(lambda: study.running(checkpoints=2), process)[0]
+    trial = study.wait_until(lambda: study.running(kimg=2.5), process)[0]
     study.kill(process)
     cut(max(trial.glob("checkpoint-*")) / name)
     study.finish()

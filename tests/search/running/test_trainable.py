@@ -130,7 +130,7 @@ def test_one_that_lost_its_trial_raises_and_writes_nothing(study, monkeypatch):
     with pytest.raises(LostOwnershipError):
         orphan.step()
     orphan.cleanup()
-    assert not (trial.path / "error.txt").exists()
+    assert not (trial.path / "traceback.txt").exists()
     assert trial.status() is Status.RUNNING
     assert owner.step()["done"]
     owner.cleanup()

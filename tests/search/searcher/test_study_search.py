@@ -120,7 +120,7 @@ def test_a_crash_is_a_failure_with_its_reason(folder, question):
     search = opened(folder, question)
     name = begin(search)
     (folder.trial(name).path / "process").write_text("somewhere 1")
-    (folder.trial(name).path / "error.txt").write_text("Traceback ...\nRuntimeError: made to\n")
+    (folder.trial(name).path / "traceback.txt").write_text("Traceback ...\nRuntimeError: made to\n")
     folder.trial(name).end_failed()
     search.on_trial_complete("a", error=True)
     assert states(folder, question)[name] is TrialState.FAIL

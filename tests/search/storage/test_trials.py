@@ -243,14 +243,14 @@ def test_an_error_that_was_overcome_is_not_left_in_the_store(remote, begun, node
     begun(remote)
     here, kept = node("a", remote)
     at_stage(1, here)
-    (here / "error.txt").write_text("out of luck")
+    (here / "traceback.txt").write_text("out of luck")
     kept.keep()
     kept.wait()
-    assert remote.read("error.txt") == b"out of luck"
-    (here / "error.txt").unlink()
+    assert remote.read("traceback.txt") == b"out of luck"
+    (here / "traceback.txt").unlink()
     kept.keep()
     kept.wait()
-    assert remote.read("error.txt") is None
+    assert remote.read("traceback.txt") is None
 
 
 def test_progress_is_written_now_and_then(remote, begun, node, fake_time):

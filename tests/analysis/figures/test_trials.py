@@ -1,8 +1,9 @@
 import numpy as np
-import pytest
 
-from analysis import figures
-from analysis.formatting import amount, duration, mean_sd, number, short_names
+from analysis.figures import axes as axis_figures
+from analysis.figures import trials as trial_figures
+from analysis.figures.rendering import inline_svg, to_svg
+from analysis.figures.style import INK
 from analysis.leaderboard import leaderboard
 from analysis.results import load_study, summarise_trials
 
@@ -38,7 +39,7 @@ def test_learning_rates_are_drawn_on_a_log_axis_with_only_comparable_trials(make
     maker.trial("short", "d", [1.0], status="pruned", kimg=4, **{path: 5e-4})
     maker.trial("c", "c0", [2.0], stage="confirm", seed=9, **{path: 1e-5})
     study, trials = tables(maker)
-    axes = figures.axis_effect(trials, axis_of(study, path), "lr", "fd").axes[0]
+    axes = axis_figures.axis_effect(trials, axis_of(study, path), "lr", "fd").axes[0]
     drawn = axes.collections[0].get_offsets()
     assert axes.get_xscale() == "log"
     np.testing.assert_allclose(np.asarray(drawn), [[1e-5, 20], [1e-4, 21], [1e-3, 22]])
@@ -49,7 +50,7 @@ def test_choices_are_drawn_with_their_counts_and_medians(maker):
     for number_, (name, quality) in enumerate([("ada", 10.0), ("ada", 14.0), (None, 20.0)]):
         maker.trial(f"s{number_}", f"c{number_}", [quality], **{path: name})
     study, trials = tables(maker)
-    axes = figures.axis_effect(trials, axis_of(study, path), path, "fd").axes[0]
+    axes = axis_figures.axis_effect(trials, axis_of(study, path), path, "fd").axes[0]
     assert [text.get_text() for text in axes.get_xticklabels()] == ["ada\n(2)", "not set\n(1)"]
     bars = [line.get_segments()[0][0][1] for line in axes.collections if hasattr(line, "get_segments")]
     assert bars == [12.0, 20.0]
@@ -59,14 +60,14 @@ def test_an_axis_with_one_value_is_not_drawn(maker):
     maker.trial("s0", "a", [20.0], **{"x.y": 3})
     maker.trial("s1", "b", [21.0], **{"x.y": 3})
     study, trials = tables(maker)
-    assert figures.axis_effect(trials, study.axes[0], "x.y", "fd") is None
+    assert axis_figures.axis_effect(trials, study.axes[0], "x.y", "fd") is None
 
 
 def test_learning_curves_scale_and_hold_explosions_in_sight(maker):
     maker.trial("s0", "a", [200.0, float("nan"), 20.0, 10.0])
     maker.trial("s1", "b", [200.0, 1e9], status="diverged", kimg=20)
     study, trials = tables(maker)
-    axes = figures.learning_curves(study.rows, trials, "fd_tiny", "a").axes[0]
+    axes = trial_figures.learning_curves(study.rows, trials, "fd_tiny", "a").axes[0]
     assert axes.get_yscale() == "log"
     assert axes.get_ylim()[1] < 1000
     assert axes.get_xlabel().endswith("(kimg)")
@@ -77,46 +78,25 @@ def test_best_so_far_never_rises_and_sums_time_in_order_of_number(maker):
     for number_, quality in [(2, 12.0), (0, 15.0), (1, 18.0)]:
         maker.trial(f"s{number_}", f"c{number_}", [quality], number=number_, seconds=60.0)
     _, trials = tables(maker)
-    axes = figures.best_so_far(trials, "fd").axes[0]
+    axes = trial_figures.best_so_far(trials, "fd").axes[0]
     np.testing.assert_allclose(axes.lines[0].get_xydata(), [[1, 15], [2, 15], [3, 12], [3, 12]])
 
 
 def test_nothing_to_draw_is_none(maker):
     maker.trial("s0", "a", [], status="failed")
     study, trials = tables(maker)
-    assert figures.learning_curves(study.rows, trials, "fd") is None
-    assert figures.best_so_far(trials, "fd") is None
-    assert figures.confirmed_seeds(trials, [], [], "fd") is None
-    assert figures.statuses(trials.iloc[:0]) is None
+    assert trial_figures.learning_curves(study.rows, trials, "fd") is None
+    assert trial_figures.best_so_far(trials, "fd") is None
+    assert trial_figures.confirmed_seeds(trials, [], [], "fd") is None
+    assert trial_figures.statuses(trials.iloc[:0]) is None
     assert leaderboard(study, trials)["section"].tolist() == ["lost"]
 
 
 def test_inline_svg_has_its_own_ids_and_follows_the_theme(maker):
     maker.trial("s0", "a", [20.0, 19.0])
     study, trials = tables(maker)
-    svg = figures.inline_svg(figures.to_svg(figures.learning_curves(study.rows, trials, "fd")), "one", "words")
+    svg = inline_svg(to_svg(trial_figures.learning_curves(study.rows, trials, "fd")), "one", "words")
     assert svg.startswith("<svg viewBox")
     assert 'id="one-figure_1"' in svg
     assert "var(--ink)" in svg
-    assert figures.INK not in svg
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(12.345, "12.3"), (-0.5, "−0.500"), (1234.5, "1,234"), (2.5e-5, "2.5e-05"), (0, "0.00"), (None, "–"),
-     (np.nan, "–"), (np.inf, "–"), (3e7, "3e+07"), (0.01234, "0.0123")],
-)  # fmt: skip
-def test_numbers(value, text):
-    assert number(value) == text
-
-
-def test_other_texts():
-    assert mean_sd(12.34, 0.42) == "12.3 ± 0.4"
-    assert mean_sd(12.34, 0.004) == "12.340 ± 0.004"
-    assert mean_sd(12.34, np.nan) == "12.3"
-    assert [amount(value) for value in (40, 0, 2.5, 1468)] == ["40", "0", "2.5", "1,468"]
-    assert [duration(value) for value in (30, 600, 10800, 864000, None)] == ["30 s", "10 min", "3 h", "10 days", "–"]
-    assert short_names(["optim.generator.lr", "optim.discriminator.lr", "a.b", "x.a.b"]) == {
-        "optim.generator.lr": "generator.lr", "optim.discriminator.lr": "discriminator.lr", "a.b": "a.b",
-        "x.a.b": "x.a.b",
-    }  # fmt: skip
+    assert INK not in svg

@@ -1,0 +1,1 @@
+"""Claims stated before anything is measured, and what became of them."""

@@ -1,0 +1,54 @@
+"""A claim as data: what is said, what it is measured by, and from where on it matters; stated before any run."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from ignm.config.section import Section
+
+DesignName = Literal[
+    "baselines", "factorial", "half_factorial", "leave_one_out", "add_one_in", "leave_axis_out", "add_axis_in",
+    "sweeps",
+]  # fmt: skip
+MeasureName = Literal[
+    "quality", "diversity", "diversity_gap", "stability", "seconds", "images_per_second", "defects", "kimg_to_quality",
+]  # fmt: skip
+
+
+class Claim(Section):
+    """One claim; each of its contrasts, on each dataset and from each baseline, is a hypothesis of its family."""
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    text: Annotated[str, Field(min_length=1)]
+    """In the words of who claims it."""
+    measure: MeasureName = "quality"
+    designs: Annotated[tuple[DesignName, ...], Field(min_length=1)]
+    """Where it is told; the first of them that the study asked for, whatever came out."""
+    contrasts: Annotated[tuple[str, ...], Field(min_length=1)]
+    """What is switched on: a strategy, a path, a value; of `baselines`, whom the improved model is to beat."""
+    path: str | None = None
+    """Of `sweeps`: the path whose values the contrasts are."""
+    direction: Literal["better", "worse"] = "better"
+    smallest_effect: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
+    """As a fraction of the measure without it; null: the study's `ablate.smallest_effect`."""
+    family: Annotated[str, Field(min_length=1)] = "own"
+    """Hypotheses of one family are corrected for each other (Holm)."""
+
+    @model_validator(mode="after")
+    def _path_of_a_sweep(self) -> "Claim":
+        if ("sweeps" in self.designs) != (self.path is not None):
+            raise ValueError("path: a claim on `sweeps` names the path that is swept, and no other claim does")
+        return self
+
+
+class Claims(Section):
+    """What `claims.yaml` of a study holds."""
+
+    claims: Annotated[tuple[Claim, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _ids_differ(self) -> "Claims":
+        ids = [claim.id for claim in self.claims]
+        if len(set(ids)) < len(ids):
+            raise ValueError(f"claims: two have one id; ids are {', '.join(ids)}")
+        return self

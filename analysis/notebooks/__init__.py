@@ -1,0 +1,1 @@
+"""Notebooks over a study: thin, parameterised by its folder, and executed for each report."""

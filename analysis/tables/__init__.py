@@ -1,0 +1,1 @@
+"""The conclusion tables as plain values, and their CSV, Markdown and LaTeX."""

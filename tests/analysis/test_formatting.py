@@ -1,0 +1,25 @@
+import numpy as np
+import pytest
+
+from analysis.formatting import amount, duration, mean_sd, number, short_names
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(12.345, "12.3"), (-0.5, "−0.500"), (1234.5, "1,234"), (2.5e-5, "2.5e-05"), (0, "0.00"), (None, "–"),
+     (np.nan, "–"), (np.inf, "–"), (3e7, "3e+07"), (0.01234, "0.0123")],
+)  # fmt: skip
+def test_numbers(value, text):
+    assert number(value) == text
+
+
+def test_other_texts():
+    assert mean_sd(12.34, 0.42) == "12.3 ± 0.4"
+    assert mean_sd(12.34, 0.004) == "12.340 ± 0.004"
+    assert mean_sd(12.34, np.nan) == "12.3"
+    assert [amount(value) for value in (40, 0, 2.5, 1468)] == ["40", "0", "2.5", "1,468"]
+    assert [duration(value) for value in (30, 600, 10800, 864000, None)] == ["30 s", "10 min", "3 h", "10 days", "–"]
+    assert short_names(["optim.generator.lr", "optim.discriminator.lr", "a.b", "x.a.b"]) == {
+        "optim.generator.lr": "generator.lr", "optim.discriminator.lr": "discriminator.lr", "a.b": "a.b",
+        "x.a.b": "x.a.b",
+    }  # fmt: skip
