@@ -5,7 +5,9 @@ import html
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from analysis.conclusions import conclude
 from analysis.figures.registry import draw_one
+from analysis.formatting import amount, count
 from analysis.tables.registry import TABLES
 from analysis.tables.writers import to_markdown
 from analysis.view import View
@@ -63,10 +65,15 @@ def sentences(told: Iterable[str]) -> Shown:
     return Shown("\n".join(lines), "\n".join(f"<p>{html.escape(line)}</p>" for line in lines))
 
 
+def overview(view: View) -> Shown:
+    """Show what was ablated, or that nothing was, and what was unusable."""
+    ablation = view.ablation
+    size = f"{count(len(ablation.arms), 'arm')} on {', '.join(ablation.datasets)}, {amount(ablation.kimg)} kimg a run."
+    return sentences([*([size] if ablation.plan else []), *ablation.notes])
+
+
 def conclusions(view: View) -> Shown:
     """Show the verdicts in sentences."""
-    from analysis.conclusions import conclude
-
     found = conclude(view)
     if found is None:
         return sentences(view.ablation.notes)

@@ -111,7 +111,11 @@ def ablate(
         _stages("ablate", question, storage, address, ("ablate",))
 
 
-def report(folder: str = FOLDER, storage: str = STORAGE) -> None:
+def report(
+    folder: str = FOLDER,
+    storage: str = STORAGE,
+    notebooks: bool = typer.Option(True, help="Execute the notebooks too, which takes some seconds."),
+) -> None:
     """Write a study's report from whatever it has so far."""
     from analysis.report import build_report
     from search.study.results import write_results
@@ -119,7 +123,7 @@ def report(folder: str = FOLDER, storage: str = STORAGE) -> None:
     opened = open_folder(folder, storage)
     write_results(opened)
     with console.status("writing the report"):
-        page = build_report(opened.path)
+        page = build_report(opened.path, notebooks)
     console.print(f"report: {page}", highlight=False, soft_wrap=True)
 
 

@@ -187,11 +187,12 @@ def test_a_node_with_other_code_joins(cluster, nothing_lost):
     """It takes no trial, not even that of a worker that is switched off, which waits until there is room elsewhere."""
     cluster = cluster()
     cluster.begin("head", "w1")
-    copy = "mkdir ~/other && cp -r ignm spaces search analysis ~/other && echo 'OTHER = 1' >> ~/other/ignm/errors.py"
-    cluster.on("w2", f"cd {REPOSITORY} && {copy}")
+    # At the same place: Ray hands the driver's PYTHONPATH on to its workers.
+    own = f"cp -r {REPOSITORY}/ignm ~/other && echo 'OTHER = 1' >> ~/other/errors.py"
+    cluster.on("w2", f"{own} && mount --bind ~/other {REPOSITORY}/ignm")
     search = cluster.search(trials=2, kimg=100)
     trials = cluster.wait_for_training_on("head", "w1", process=search)
-    cluster.on("w2", f"PYTHONPATH=~/other {WORKER}")
+    cluster.begin("w2")
     cluster.switch_off("w1")
     output = cluster.ended(search)
     assert "w2: its code is not the driver's" in output
