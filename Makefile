@@ -25,7 +25,7 @@ demo: setup
 	$(BIN)/ignm run quick
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow

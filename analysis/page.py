@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from analysis.ablation.loading import NO_PLAN
 from analysis.conclusions import conclude
 from analysis.figures.chart import Chart
 from analysis.figures.of_search import axis_note
@@ -54,6 +55,8 @@ def render_page(view: View, parts: Parts) -> str:
     study, conclusions = view.study, conclude(view)
     shown = view.shown_board
     tables = _in_order(parts.tables)
+    if conclusions is None:
+        tables = [table for table in tables if table.name != FIRST_TABLE]
     empty = [table for table in tables if not table.rows] if conclusions else []
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True
@@ -69,6 +72,7 @@ def render_page(view: View, parts: Parts) -> str:
         facts=_facts(view),
         tables=[table for table in tables if table.rows],
         empty_tables=empty,
+        no_ablation="" if conclusions else NO_PLAN,
         sentences=sentences,
         pictures=_pictures(study),
         pictures_title=_pictures_title(study),
@@ -92,7 +96,7 @@ def render_page(view: View, parts: Parts) -> str:
 def _contents(view: View, parts: Parts) -> list[tuple[str, str]]:
     """What stands on the page, by its anchor."""
     there = {
-        "tables": ("Tables", view.ablation.plan is not None or any(each.rows for each in parts.tables.values())),
+        "tables": ("Tables", bool(parts.tables)),
         "ablation": ("What was switched", bool(parts.ablation_charts)),
         "leaderboard": ("Leaderboard", view.has_search),
         "figures": ("Trials", True),

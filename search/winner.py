@@ -6,18 +6,23 @@ from dataclasses import asdict
 from typing import Any
 
 import torch
+from PIL import Image
 
 from ignm.config import Evaluation, save_config
 from ignm.data.cache import Dataset
 from ignm.errors import IgnmError
 from ignm.files import atomic_directory, write_json
+from ignm.models.generator import Generator
 from ignm.training.checkpoint import load_generator, open_checkpoint
-from ignm.training.samples import grid, save_picture, save_samples
+from ignm.training.samples import generate, grid, save_picture, save_samples
 from search.confirming import read_plan
+from search.nearest import nearest_images
 from search.study.folder import Status, StudyFolder, Trial
 
 SAMPLES = 96
 COLUMNS = 12
+ROWS = 8
+"""Samples that are shown beside training images."""
 
 
 def keep_winner(folder: StudyFolder, dataset: Dataset, base_id: str, evaluation: Evaluation) -> dict[str, Any]:
@@ -47,8 +52,16 @@ def keep_winner(folder: StudyFolder, dataset: Dataset, base_id: str, evaluation:
         save_samples(generator, directory / "samples.png", count=SAMPLES, columns=COLUMNS)
         real = dataset.images[:: max(1, len(dataset.images) // SAMPLES)][:SAMPLES]
         save_picture(grid(real, COLUMNS), directory / "real.png")
+        save_picture(_beside_nearest(generator, dataset), directory / "nearest.png")
         write_json(directory / "evidence.json", evidence | {"shape": asdict(checkpoint.shape)})
     return evidence
+
+
+def _beside_nearest(generator: Generator, dataset: Dataset) -> Image.Image:
+    """A row for each of a few samples, the first of the grid's: itself, then the training images most like it."""
+    generated = next(generate(generator, ROWS, seed=0)).permute(0, 2, 3, 1).numpy()
+    count = min(COLUMNS - 1, len(dataset.images))
+    return grid(nearest_images(generated, dataset.images, count).reshape(-1, *generated.shape[1:]), count + 1)
 
 
 def _confirmed(folder: StudyFolder, number: int, candidate: dict[str, Any]) -> dict[str, Any]:

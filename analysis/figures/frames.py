@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 
 from analysis.ablation.comparing import Comparison, compare
-from analysis.ablation.contrasts import contrasts_of, lattice_runs
+from analysis.ablation.contrasts import contrasts_of
+from analysis.ablation.effects import lattice_effects, lattice_shares
 from analysis.ablation.loading import Ablation
 from analysis.ablation.plan import IMPROVED, LATTICES, Design
 from analysis.statistics.estimates import Estimate, NotEstimable
-from analysis.statistics.factorial import Effects, factorial_effects
-from analysis.statistics.shapley import Shares, shapley_shares
+from analysis.statistics.factorial import Effects
 
 EFFECT_COLUMNS = ("group", "name", "value", "low", "high", "n", "lost", "smallest", "why")
 
@@ -48,24 +48,28 @@ def effect_rows(ablation: Ablation, design: Design, group: str, measure: str = "
     return [_effect_row(group, each.contrast.name, each.improvement, _smallest(ablation, each)) for each in compared]
 
 
+def main_rows(ablation: Ablation, design: Design, group: str) -> list[dict[str, Any]]:
+    """Return a row for each strategy's main effect in a lattice; none where they cannot be told apart."""
+    found = lattice_effects(ablation, design)
+    if isinstance(found, NotEstimable):
+        return []
+    compared = {each.name: compare(ablation, each) for each in contrasts_of(design)}
+    return [
+        _effect_row(
+            group, effect.name, effect.estimate,
+            _smallest(ablation, compared[effect.name]) if effect.name in compared else None,
+        )
+        for effect in found.effects
+        if effect.order == 1
+    ]  # fmt: skip
+
+
 def share_rows(ablation: Ablation, design: Design, group: str) -> list[dict[str, Any]]:
     """Return a row for each strategy's Shapley share of the lattice's total improvement; none where there are none."""
-    shares = shares_of(ablation, design)
+    shares = lattice_shares(ablation, design)
     if isinstance(shares, NotEstimable):
         return []
     return [_effect_row(group, share.factor, share.estimate, None) for share in shares.shares]
-
-
-def shares_of(ablation: Ablation, design: Design) -> Shares | NotEstimable:
-    """Return a lattice's Shapley shares."""
-    runs = pd.DataFrame(_runs(ablation, design), columns=["seed", *design.levels, "quality"])
-    return shapley_shares(runs, design.levels, confidence=ablation.confidence)
-
-
-def interactions_of(ablation: Ablation, design: Design) -> Effects | NotEstimable:
-    """Return a lattice's main effects and interactions of two."""
-    runs = pd.DataFrame(_runs(ablation, design), columns=["seed", *design.levels, "quality"])
-    return factorial_effects(runs, design.levels, confidence=ablation.confidence)
 
 
 def interaction_table(effects: Effects, levels: Sequence[str]) -> pd.DataFrame:
@@ -139,10 +143,6 @@ def costs(ablation: Ablation, dataset: str) -> pd.DataFrame:
 def effects_frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """Put rows of effects together."""
     return pd.DataFrame(list(rows), columns=list(EFFECT_COLUMNS))
-
-
-def _runs(ablation: Ablation, design: Design) -> list[dict[str, Any]]:
-    return lattice_runs(design, {number: ablation.values(number) for number in design.numbers})
 
 
 def _effect_row(group: str, name: str, found: Estimate | NotEstimable, smallest: float | None) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from analysis.ablation.effects import lattice_effects
 from analysis.ablation.loading import Ablation
 from analysis.ablation.plan import LATTICES, Design
 from analysis.figures import frames
@@ -50,7 +51,8 @@ def strategies(view: View, dataset: str) -> Drawn | None:
             # It says the same of fewer runs.
             continue
         for design in ablation.of(name, dataset=dataset):
-            rows += frames.effect_rows(ablation, design, title.format(design=design))
+            make = frames.main_rows if name in LATTICES else frames.effect_rows
+            rows += make(ablation, design, title.format(design=design))
     for design in ablation.of("factorial", dataset=dataset):
         rows += frames.share_rows(ablation, design, f"Shapley share of all on against {design.baseline}")
     return _drawn_effects(ablation, rows, dataset)
@@ -75,7 +77,7 @@ def options(view: View, dataset: str) -> Drawn | None:
 def interactions(view: View, dataset: str) -> Drawn | None:
     """Draw the first lattice's main effects and interactions."""
     for design in view.ablation.of(*LATTICES, dataset=dataset):
-        found = frames.interactions_of(view.ablation, design)
+        found = lattice_effects(view.ablation, design)
         if isinstance(found, NotEstimable):
             continue
         table = frames.interaction_table(found, design.levels)

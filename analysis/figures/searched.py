@@ -83,7 +83,7 @@ def importances(shares: pd.DataFrame) -> Figure | None:
     axes.set_ylim(len(top) - 0.5, -0.5)
     axes.margins(x=0.12)
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel("Share of the importance (%), not an effect")
+    axes.set_xlabel("Importance (%), not an effect")
     return figure
 
 
@@ -140,6 +140,8 @@ def front_words(points: pd.DataFrame) -> str:
     """Say the two ends of the front: the quickest, and the best."""
     known = points[points["quality"].notna() & (points["cost"] > 0)]
     ends = known.loc[_front(known)].iloc[[0, -1]].to_dict("records")
+    if ends[0] == ends[1]:
+        return f"{ends[0]['label']} ({number(ends[0]['quality'])} in {duration(ends[0]['cost'])}) alone"
     told = [f"{row['label']} ({number(row['quality'])} in {duration(row['cost'])})" for row in ends]
     return f"the quickest is {told[0]}, the best {told[1]}"
 

@@ -85,7 +85,9 @@ def log_ticks(axis: Any, low: float, high: float) -> None:
     """Label a logarithmic axis with plain numbers."""
     # The default labels are written as mathematics, which user text must not be parsed as.
     few = high / low < 100
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if few else (1,), numticks=6))
+    # Across, there is less room for numbers than upwards.
+    between = (1, 3) if axis.axis_name == "x" else (1, 2, 5)
+    axis.set_major_locator(LogLocator(subs=between if few else (1,), numticks=6))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if 1 <= value < 1e6 else f"{value:.3g}"))
     axis.set_minor_formatter(NullFormatter())
 

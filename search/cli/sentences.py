@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from search.designs.reporting import Reported
+    from search.judging_best import Judged
 
 
 def winner_sentence(evidence: dict[str, Any]) -> str:
@@ -31,6 +32,35 @@ def reported_sentence(reported: "Reported", metric: str) -> str:
         seeds = f"{len(arm.qualities)} seed{'' if len(arm.qualities) == 1 else 's'}{lost}"
         arms.append(f"{arm.name} {'–' if arm.mean is None else f'{arm.mean:.2f}'}{spread} ({seeds})")
     return f"on seeds that chose nothing, {reported.dataset}, {reported.kimg:g} kimg, {metric}: {'; '.join(arms)}"
+
+
+def judged_sentences(judged: "Judged") -> list[str]:
+    """How sure it is that the winner is the best, on one set of seeds."""
+    from analysis.formatting import interval
+
+    where = "on the seeds that chose it" if judged.chosen_here else f"on seeds that chose nothing, {judged.dataset}"
+    text = f"{where}: mean {interval(judged.mean, judged.low, judged.high)}"
+    if judged.rivals and judged.probability is not None:
+        text += f", the best of {len(judged.rivals) + 1} with probability {judged.probability:.2f}"
+    elif judged.rivals and judged.note:
+        text += f"; {judged.note}"
+    lines = [text]
+    for rival in judged.rivals:
+        size = interval(rival.better_by, rival.low, rival.high)
+        if rival.beaten:
+            lines.append(f"  beats {rival.name} by {size}")
+        else:
+            why = "" if rival.low is not None else f" ({rival.reason})"
+            lines.append(f"  not shown to beat {rival.name}: better by {size}{why}")
+    return lines
+
+
+def cost_sentence(cost: dict[str, float]) -> str:
+    """What training the winner took."""
+    from analysis.formatting import amount, duration
+
+    speed = amount(cost["images_per_second"])
+    return f"cost: {duration(cost['seconds'])} of training for {amount(cost['kimg'])} kimg ({speed} images/s)"
 
 
 def ablation_sentence(plan: dict[str, Any]) -> str:

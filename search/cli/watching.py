@@ -11,7 +11,7 @@ from rich.table import Table
 
 from search.cli.console import console
 from search.cli.places import FOLDER, STORAGE, open_folder, place_of
-from search.cli.sentences import reported_sentence, winner_sentence
+from search.cli.sentences import cost_sentence, judged_sentences, reported_sentence, winner_sentence
 
 if TYPE_CHECKING:
     from search.study.folder import StudyFolder
@@ -55,6 +55,7 @@ def best(
     from ignm.errors import IgnmError
     from ignm.files import read_json
     from search.designs.reporting import read_reported
+    from search.judging_best import cost_of, judge_best
 
     opened = open_folder(folder, storage)
     path = opened.best / "evidence.json"
@@ -62,18 +63,30 @@ def best(
         raise IgnmError(f"{opened.path}: no winner yet; `ignm run` its study to the end of the confirm stage")
     evidence = read_json(path, "parameters", "seeds", "mean", "sd", "metric", "kimg", "baseline", "name", "config_id")
     reported = read_reported(opened, evidence["config_id"])
+    judged, cost = judge_best(evidence, reported), cost_of(opened, evidence)
+    places = {each: opened.best / file for each, file in _FILES.items()}
+    places["its run"] = opened.trials / str(evidence.get("trial"))
+    files = {each: str(place) for each, place in places.items() if place.exists()}
     if as_json:
-        typer.echo(json.dumps(evidence | {"reported": [asdict(each) for each in reported]}, indent=2))
+        told = {"reported": [asdict(each) for each in reported], "judged": [asdict(each) for each in judged]}
+        typer.echo(json.dumps(evidence | told | {"cost": cost, "files": files}, indent=2))
         return
     console.print(winner_sentence(evidence), highlight=False, soft_wrap=True)
     for each in reported:
         console.print(reported_sentence(each, evidence["metric"]), highlight=False, soft_wrap=True)
+    for line in (line for each in judged for line in judged_sentences(each)):
+        console.print(line, highlight=False, soft_wrap=True)
+    if cost is not None:
+        console.print(cost_sentence(cost), highlight=False, soft_wrap=True)
     table = Table("axis", "value", box=None, padding=(0, 2, 0, 0))
     for axis, value in evidence["parameters"].items():
         table.add_row(axis, "null" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value))
     console.print(table)
-    console.print(f"config: {opened.best / 'config.yaml'}", highlight=False, soft_wrap=True)
-    console.print(f"samples: {opened.best / 'samples.png'}", highlight=False, soft_wrap=True)
+    for name, place in files.items():
+        console.print(f"{name}: {place}", highlight=False, soft_wrap=True)
+
+
+_FILES = {"config": "config.yaml", "generator": "generator.safetensors", "samples": "samples.png"}
 
 
 def _open_begun(folder: str, storage: str) -> "StudyFolder":

@@ -18,6 +18,8 @@ class ReportedArm:
     name: str
     qualities: tuple[float, ...]
     lost: int
+    seeds: tuple[int, ...] = ()
+    """Of the qualities."""
 
     @property
     def mean(self) -> float | None:
@@ -58,5 +60,6 @@ def read_reported(folder: StudyFolder, winner: str) -> list[Reported]:
 
 
 def _reported(preset: str, ended: Mapping[int, float | None]) -> ReportedArm:
-    measured = tuple(value for value in ended.values() if value is not None)
-    return ReportedArm(WINNER if preset == IMPROVED else preset, measured, len(ended) - len(measured))
+    measured = {seed: value for seed, value in sorted(ended.items()) if value is not None}
+    name = WINNER if preset == IMPROVED else preset
+    return ReportedArm(name, tuple(measured.values()), len(ended) - len(measured), tuple(measured))

@@ -85,6 +85,8 @@ def test_golden_facts(page, plausible):
     assert "ignm run faces-quick/study.yaml" in page.text["how"]
     assert "2.14.0" in page.text["how"]
     assert "optim.generator.lr" in page.text["configuration"]
+    assert "The study has no ablation" in page.text["tables"]
+    assert "table-verdicts" not in page.ids
 
 
 def test_page_is_well_formed_and_stands_alone(built, page):

@@ -113,7 +113,8 @@ def _check_finished(folder, trials_asked=5):
     assert evidence["mean"] == confirmed.groupby("config_id")["quality"].mean().min()
     for name in ("config.yaml", "generator.safetensors", "samples.png", "real.png"):
         assert (folder.best / name).stat().st_size > 0
-    assert (folder.path / "report" / "index.html").stat().st_size > 10_000
+    page = (folder.path / "report" / "index.html").read_text(encoding="utf-8")
+    assert page.count("executed from top to bottom") == 4
 
 
 def test_a_second_driver_and_another_question_are_refused(runner):

@@ -80,6 +80,7 @@ def test_the_lowest_mean_wins_and_everything_is_there_to_take_away(planned, ques
     assert all((kept[key] == own[key]).all() for key in own)
     assert folder.trial(evidence["trial"]).spec().seed == 1000
     assert Image.open(folder.best / "samples.png").size == Image.open(folder.best / "real.png").size
+    assert Image.open(folder.best / "nearest.png").size == (12 * 17 - 1, 8 * 17 - 1)
     assert read_json(folder.best / "evidence.json")["config_id"] == evidence["config_id"]
 
 

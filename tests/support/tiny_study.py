@@ -64,12 +64,12 @@ class Study:
         process.kill()
         process.wait()
 
-    def wait_until(self, condition, process):
-        """The first true answer; the process must not end before."""
+    def wait_until(self, condition, process=None):
+        """The first true answer; the process, if there is one, must not end before."""
         deadline = time.monotonic() + LONGEST
         while not (found := condition()):
             assert time.monotonic() < deadline, "the study did not come so far"
-            if process.poll() is not None:
+            if process is not None and process.poll() is not None:
                 pytest.fail(f"ended too early: {process.stdout.read()}")
             time.sleep(0.02)
         return found
@@ -95,6 +95,14 @@ def reached(trial):
 def owner(trial):
     """The process that trains a trial."""
     return json.loads((trial / "owner.json").read_text())["pid"]
+
+
+def is_gone(pid):
+    """Whether a process is no more, or dead and not yet buried."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 def status(trial):

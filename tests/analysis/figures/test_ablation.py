@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 from support.ablated import STRATEGIES, Ablated
 
+from analysis.ablation.effects import lattice_effects
 from analysis.figures import frames, of_ablation
 from analysis.figures.curves import _apart, quality_curves
 from analysis.figures.effects import effects
@@ -87,7 +88,7 @@ def test_an_interval_of_two_seeds_does_not_flatten_the_others():
 
 
 def test_the_matrix_holds_main_effects_and_the_planted_interaction(view):
-    found = frames.interactions_of(view.ablation, only(view, "factorial"))
+    found = lattice_effects(view.ablation, only(view, "factorial"))
     table = frames.interaction_table(found, STRATEGIES).set_index(["one", "other"])
     assert len(table) == 4 + 6
     assert table.loc[("structure", "loss"), "value"] == pytest.approx(4.0, abs=0.3)
@@ -98,6 +99,17 @@ def test_the_matrix_holds_main_effects_and_the_planted_interaction(view):
     assert shown[(1, 3)].get_fontweight() == "bold"
     assert float(shown[(1, 3)].get_text()) == pytest.approx(4.0, abs=0.3)
     assert interaction_matrix(table.iloc[:0].reset_index(), list(STRATEGIES), "fd") is None
+
+
+def test_main_effects_are_those_of_the_matrix(view):
+    design = only(view, "factorial")
+    rows = frames.effects_frame(frames.main_rows(view.ablation, design, "main")).set_index("name")
+    found = lattice_effects(view.ablation, design)
+    assert {name: found.effect(name).estimate.value for name in STRATEGIES} == rows["value"].to_dict()
+    assert (rows["smallest"] > 0).all()
+    shares = frames.effects_frame(frames.share_rows(view.ablation, design, "share")).set_index("name")["value"]
+    # A planted interaction belongs to both halves alike.
+    assert shares["structure"] == pytest.approx(20 + 8 / 2, abs=0.6)
 
 
 def test_the_steps_of_a_path_add_up(view):
