@@ -65,7 +65,7 @@ def question(small_study):
 @pytest.fixture
 def environment(home):
     """For `ignm` in a process of its own."""
-    return {**os.environ, "IGNM_HOME": str(home), "NO_COLOR": "1", "COLUMNS": "200"}
+    return {**os.environ, "IGNM_HOME": str(home), "NO_COLOR": "1"}
 
 
 @pytest.fixture
@@ -73,7 +73,6 @@ def ignm(monkeypatch, capsys, tmp_path):
     """Run a command in this process with a home of its own; returns (exit code, everything printed in one line)."""
     monkeypatch.setenv("IGNM_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("NO_COLOR", "1")
-    monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments):
