@@ -33,10 +33,6 @@ def lattice_shares(
     """Return each strategy's Shapley share of a whole lattice's total improvement."""
     chosen = MEASURES[measure] if isinstance(measure, str) else measure
     runs = _runs(ablation, design, chosen)
-    # A seed that some arms have yet to be run on is not lost.
-    everywhere = runs.groupby("seed").size() == len(design.places("on"))
-    complete = runs[runs["seed"].isin(everywhere.index[everywhere])]
-    runs = complete if len(complete) else runs
     return shapley_shares(
         runs, design.levels, confidence=ablation.confidence, lower_is_better=chosen.lower_is_better
     )  # fmt: skip
@@ -73,7 +69,11 @@ def _bundle_of(path: str) -> str:
 
 def _runs(ablation: Ablation, design: Design, measure: Measure) -> pd.DataFrame:
     values: Mapping[int, Any] = {number: ablation.values(number, measure) for number in design.numbers}
-    return pd.DataFrame(lattice_runs(design, values), columns=["seed", *design.levels, "quality"])
+    runs = pd.DataFrame(lattice_runs(design, values), columns=["seed", *design.levels, "quality"])
+    # A seed that some arms have yet to be run on is not lost: it waits, as the verdicts do.
+    everywhere = runs.groupby("seed").size() == len(design.places("on"))
+    complete = runs[runs["seed"].isin(everywhere.index[everywhere])]
+    return complete if len(complete) else runs
 
 
 def _own(designs: Iterable[Design], kind: str, strategy: str) -> Contrast | None:

@@ -147,6 +147,15 @@ def test_shares_sum_to_the_total_and_leave_out_seeds_that_are_not_complete(study
     assert np.abs(summed - np.array(shares.totals)).max() < 1e-9
 
 
+def test_main_effects_in_tables_are_those_that_verdicts_judge(study):
+    """Also where a seed has not been run on all arms yet: neither counts what there is of it."""
+    study.factorial()
+    ablation = loaded(study.leave_out(study.number(["data", "structure", "init", "loss"]), 2007))
+    design = ablation.designs[0]
+    shown, judged = lattice_effects(ablation, design), compare(ablation, contrast(design, "data"))
+    assert shown.effect("data").estimate.value == pytest.approx(judged.improvement.value, rel=1e-9)
+
+
 def test_the_planted_interaction_is_found(study):
     effects = lattice_effects(loaded(study.factorial()), load_ablation(load_study(study.folder)).designs[0])
     found = effects.effect("data", "loss").estimate
