@@ -1,6 +1,7 @@
 """Images per second of the training step, against a plain fp32 PyTorch loop over the same networks, in one run.
 
     make bench        or        python -m benchmarks.training_step --presets dcgan ignm --resolutions 32 64 --repeats 5
+    python -m benchmarks.training_step --side-by-side 2       # as many processes of one thread, as a search runs trials
 
 All loops take turns, so that a busy machine slows all; the table shows medians, their ratios, and what share of the
 measured rate of bf16 matrix products the step reaches.
@@ -8,6 +9,7 @@ measured rate of bf16 matrix products the step reaches.
 
 import argparse
 import json
+import multiprocessing
 import statistics
 import time
 from pathlib import Path
@@ -165,7 +167,8 @@ def steps_in(target_seconds, loop, device):
     return max(1, round(target_seconds / seconds(loop, 2, device)))
 
 
-def measure(config, device, repeats, target_seconds):
+def measure(config, device, repeats, target_seconds, together=lambda: None):
+    """Images per second of each loop, and operations for an image; `together` is called before each turn."""
     resolution = config.data.resolution
     images = np.random.default_rng(0).integers(0, 256, (1000, resolution, resolution, 3), dtype=np.uint8)
     loops = {"fp32": PlainLoop(config, images, device), "bf16": PlainLoop(config, images, device, bf16=True)}
@@ -174,9 +177,30 @@ def measure(config, device, repeats, target_seconds):
     steps = {name: steps_in(target_seconds, loop, device) for name, loop in loops.items()}
     for _ in range(repeats):
         for name, loop in loops.items():
+            together()
             took[name].append(seconds(loop, steps[name], device))
     shown = config.optim.batch * config.optim.n_critic
     return {name: shown / statistics.median(values) for name, values in took.items()}, operations(loops["bf16"]) / shown
+
+
+def measure_side_by_side(count, *details):
+    """As `measure`, of `count` processes with a thread each, which run the same loop at the same time; their sum."""
+    context = multiprocessing.get_context("spawn")
+    barrier, answers = context.Barrier(count), context.SimpleQueue()
+    processes = [context.Process(target=_one_of_them, args=(barrier, answers, *details)) for _ in range(count)]
+    for process in processes:
+        process.start()
+    found = [answers.get() for _ in processes]
+    for process in processes:
+        process.join()
+    speeds, flops = zip(*found, strict=True)
+    return {name: sum(each[name] for each in speeds) for name in speeds[0]}, flops[0]
+
+
+def _one_of_them(barrier, answers, *details):
+    torch.set_num_threads(1)
+    keep_freed_memory()
+    answers.put(measure(*details, barrier.wait))
 
 
 def main():
@@ -185,19 +209,23 @@ def main():
     parser.add_argument("--resolutions", type=int, nargs="+", default=[32, 64])
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2.0, help="that each loop runs before the next has its turn")
+    parser.add_argument("--side-by-side", type=int, default=0, metavar="N", help="N processes of one thread; CPU only")
     parser.add_argument("--json", type=Path, help="where to keep the figures")
     arguments = parser.parse_args()
     device = default_device()
     keep_freed_memory()
     rate = matrix_rate(device)
-    print(f"{describe(device)}, torch {torch.__version__}, median of {arguments.repeats}; images/s")
+    who = f"sum of {arguments.side_by_side} processes of one thread, " if arguments.side_by_side else ""
+    print(f"{describe(device)}, torch {torch.__version__}, {who}median of {arguments.repeats}; images/s")
     print(f"bf16 matrix products: {rate / 1e9:,.0f} GFLOP/s\n")
     print("preset    side  batch  plain fp32  plain bf16   ours  /fp32  /bf16  of the matrix rate")
     kept = []
     for preset in arguments.presets:
         for resolution in arguments.resolutions:
             config = load_preset(preset, {"data.resolution": resolution})
-            speeds, flops = measure(config, device, arguments.repeats, arguments.seconds)
+            details = (config, device, arguments.repeats, arguments.seconds)
+            processes = arguments.side_by_side
+            speeds, flops = measure_side_by_side(processes, *details) if processes else measure(*details)
             share = speeds["ours"] * flops / rate
             print(
                 f"{preset:8} {resolution:5} {config.optim.batch:6} {speeds['fp32']:11.1f} {speeds['bf16']:11.1f} "

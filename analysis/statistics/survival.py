@@ -234,7 +234,7 @@ def _ratio(
 ) -> tuple[tuple[float | None, float | None, float | None], str]:
     never = sum(not reached for arm in (baseline, improved) for reached in arm.reached)
     if never:
-        return (None, None, None), f"{never} runs never reached the threshold, so their times have no mean"
+        return (None, None, None), f"runs that never reached the threshold: {never}; so there is no mean of times"
     if min(baseline.times + improved.times) == 0:
         return (None, None, None), "a run was there at time 0, and nothing is a multiple of that"
     sides = [pd.Series(np.log(arm.times), index=list(arm.seeds)) for arm in (baseline, improved)]

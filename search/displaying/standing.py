@@ -17,7 +17,7 @@ def picture(standing: Standing) -> RenderableType:
     parts = [
         _driver(standing),
         _nodes(standing),
-        _stage(standing.search, standing.metric),
+        _stage(standing.search, standing.metric) if standing.searches else None,
         _rungs(standing.search.rungs, standing.metric),
         _stage(standing.confirm, standing.metric) if standing.confirm.total else None,
         _stage(standing.ablate, standing.metric) if standing.ablate.total else None,
@@ -92,7 +92,7 @@ def _left(standing: Standing) -> Text | None:
 
 def _spent(standing: Standing) -> Text:
     spent = standing.spent
-    text = f"the search has taken {clock_text(spent.minutes * 60)} and {spent.hours:.3g} {spent.unit}-hours"
+    text = f"it has taken {clock_text(spent.minutes * 60)} and {spent.hours:.3g} {spent.unit}-hours"
     if spent.money is not None:
         text += f", {spent.money:.2f} in money"
     limits = "; ".join(f"{limit.field} {limit}{', used up' if limit.over else ''}" for limit in standing.limits)

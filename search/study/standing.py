@@ -46,6 +46,12 @@ class Standing:
         return self.folder.ablation.exists() and bool(read_json(self.folder.ablation).get("complete"))
 
     @property
+    def searches(self) -> bool:
+        """Whether its search has begun, or is what comes next: an ablation may need none."""
+        begun = self.search.count_ended or self.search.running or self.search.unreadable
+        return bool(begun) or not self.ablate.total
+
+    @property
     def stage(self) -> StageProgress:
         """The stage that it is in."""
         return next((stage for stage in (self.ablate, self.confirm) if stage.total), self.search)

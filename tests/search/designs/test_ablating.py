@@ -210,6 +210,7 @@ def test_the_stage_stands_in_the_status(ignm, tmp_path, small_study):
     assert read_standing(folder).finished
     text = ignm("status", str(folder.path))[1]
     assert "ablate 8/8: 6 completed, 2 diverged" in text
+    assert "search 0/" not in text
     told = json.loads(json.dumps(read_standing(folder).as_json()))
     assert told["stages"]["ablate"]["total"] == 8
 
