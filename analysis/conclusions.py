@@ -75,10 +75,11 @@ def _sentence(ablation: Ablation, part: Judged) -> str:
         return f"{where}: {verdict.verdict}, {verdict.reason}."
     name = ablation.metric(hypothesis.dataset) if hypothesis.measure.name == "quality" else hypothesis.measure.title
     share = comparison.relative
-    told = f", {_percent(share)} of {number(comparison.ground)}" if share is not None else ""
+    told = f", {_percent(abs(share))} of {number(comparison.ground)}" if share is not None else ""
+    gains = "improves" if (verdict.value >= 0) == (hypothesis.claim.direction == "better") else "worsens"
     seeds = count(verdict.n, "seed") + (f", {verdict.lost} lost" if verdict.lost else "")
     return (
-        f"{where}: {name} improves by {number(verdict.value)}{told} ({seeds}). {verdict.verdict.capitalize()}: "
+        f"{where}: {name} {gains} by {number(abs(verdict.value))}{told} ({seeds}). {verdict.verdict.capitalize()}: "
         f"{verdict.reason}."
     )
 
@@ -123,10 +124,8 @@ def _caveats(ablation: Ablation) -> list[str]:
     if counts and counts[-1] <= 1:
         caveats.append("One seed tells nothing of chance: no interval, and no verdict, can be given.")
     elif counts and counts[0] < 5:
-        caveats.append(
-            f"{counts[0]} to {counts[-1]} seeds an arm: intervals rest on few runs, and on differences that are nearly "
-            "normal."
-        )
+        spread = f"{counts[0]} to {counts[-1]}" if counts[0] < counts[-1] else f"{counts[0]}"
+        caveats.append(f"{spread} seeds an arm: intervals rest on few runs, and on differences that are nearly normal.")
     caveats += [*interval_note(ablation), *ablation.notes]
     caveats.append(
         f"Every run was trained for {amount(ablation.kimg)} kimg; a longer training, another dataset or other "

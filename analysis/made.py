@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from analysis.ablation.loading import Ablation
@@ -39,12 +40,26 @@ def blocks(view: View) -> Iterator[Block]:
             [
                 axis.path,
                 axis.strategy or ABSENT,
-                axis_value(axis.domain) if axis.domain else ABSENT,
+                domain_words(axis.domain),
                 _tried(study, axis.path),
             ]
             for axis in study.axes
         ]
         yield Block("Searched", ["Parameter", "Strategy", "Domain", "Tried"], rows)
+
+
+def domain_words(described: Any) -> str:
+    """Write what an axis ranges over: "relu, silu", "0.0001 to 0.0008 (log)"; with when it is there, and its source."""
+    if not described:
+        return ABSENT
+    domain = dig(described, "domain") or described
+    values, low, high = (dig(domain, key) for key in ("values", "low", "high"))
+    if values is None and low is None:
+        return axis_value(described)
+    words = axis_value(values) if values is not None else f"{axis_value(low)} to {axis_value(high)}"
+    words += " (log)" if dig(domain, "log") else ""
+    words += f", when {axis_value(dig(described, 'when'))}" if dig(described, "when") else ""
+    return words + (f"; {dig(described, 'source')}" if dig(described, "source") else "")
 
 
 def _tried(study: Study, path: str) -> str:
@@ -65,7 +80,8 @@ def _flatten(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
         for index, item in enumerate(value):
             yield from _flatten(item, f"{path}[{index}]")
     elif value is not None:
-        yield path or "value", axis_value(value)
+        shown = Path(value).name if path == "space" else axis_value(value)
+        yield path or "value", shown or ABSENT
 
 
 def commands(view: View) -> list[str]:

@@ -70,7 +70,7 @@ def render_page(view: View, parts: Parts) -> str:
         searched=view.has_search,
         finding=view.finding,
         facts=_facts(view),
-        tables=[table for table in tables if table.rows],
+        tables=[table.without_constant("dataset", "baseline") for table in tables if table.rows],
         empty_tables=empty,
         no_ablation="" if conclusions else NO_PLAN,
         sentences=sentences,
@@ -115,7 +115,7 @@ def _subtitle(study: Study) -> str:
     question = study.asked.get("question")
     data, resolution = dig(question, "data", "name"), dig(question, "data", "resolution")
     parts = [f"{data}" + (f" at {resolution}×{resolution}" if resolution else "")] if data else []
-    parts += [f"space {axis_value(dig(question, 'space'))}"] if dig(question, "space") else []
+    parts += [f"space {Path(dig(question, 'space')).name}"] if dig(question, "space") else []
     parts += [f"preset {axis_value(dig(question, 'preset'))}"] if dig(question, "preset") else []
     parts += [f"created {study.asked['created']}"] if study.asked.get("created") else []
     return " · ".join(parts)

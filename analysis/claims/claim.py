@@ -28,6 +28,8 @@ class Claim(Section):
     """What is switched on: a strategy, a path, a value; of `baselines`, whom the improved model is to beat."""
     path: str | None = None
     """Of `sweeps`: the path whose values the contrasts are."""
+    switches: tuple[str, ...] = ()
+    """What is switched on must change one of these paths, else it is about something else and is not tested."""
     direction: Literal["better", "worse"] = "better"
     smallest_effect: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
     """As a fraction of the measure without it; null: the study's `ablate.smallest_effect`."""

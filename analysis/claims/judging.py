@@ -7,6 +7,7 @@ from typing import get_args
 
 from analysis.ablation.comparing import Comparison, compare
 from analysis.ablation.contrasts import Contrast, contrast
+from analysis.ablation.effects import changes
 from analysis.ablation.loading import NO_PLAN, Ablation
 from analysis.ablation.measures import MEASURES, Measure
 from analysis.ablation.plan import Design
@@ -100,17 +101,18 @@ def _on_dataset(ablation: Ablation, claim: Claim, dataset: str, name: str) -> li
     for kind in claim.designs:
         designs = [each for each in ablation.of(kind, dataset=dataset) if each.path == claim.path]
         if designs:
-            return [_in_design(claim, dataset, name, design) for design in designs]
+            return [_in_design(ablation, claim, dataset, name, design) for design in designs]
     wanted = " or ".join(claim.designs)
     about = f" (ablate.sweep: [{claim.path}])" if claim.path else ""
     return [Hypothesis(claim, name, dataset, untested=f"not asked for: ablate.designs: {wanted}{about} would tell it")]
 
 
-def _in_design(claim: Claim, dataset: str, name: str, design: Design) -> Hypothesis:
+def _in_design(ablation: Ablation, claim: Claim, dataset: str, name: str, design: Design) -> Hypothesis:
     found = contrast(design, name)
     baseline = name if design.design == "baselines" else design.baseline or design.improved
     if found is not None:
-        return Hypothesis(claim, name, dataset, baseline, design, found)
+        why = _beside_the_point(ablation, claim, found)
+        return Hypothesis(claim, name, dataset, baseline, design, None if why else found, untested=why)
     if name in design.same:
         why = f"{design.baseline} and {design.improved} do not differ in {name}: there is nothing to tell"
     elif design.design == "baselines":
@@ -118,6 +120,15 @@ def _in_design(claim: Claim, dataset: str, name: str, design: Design) -> Hypothe
     else:
         why = f"{design.design} has no {name}"
     return Hypothesis(claim, name, dataset, baseline, design, untested=why)
+
+
+def _beside_the_point(ablation: Ablation, claim: Claim, found: Contrast) -> str:
+    """Say why a contrast is not about its claim: nothing that the claim is of was switched."""
+    changed = changes(ablation.arms[found.without[0]], ablation.arms[found.having[0]])
+    paths = [path for values in changed.values() for path in values]
+    if not claim.switches or not paths or set(paths) & set(claim.switches):
+        return ""
+    return f"not tested: {found.name} changes {', '.join(paths)} here, and none of {', '.join(claim.switches)}"
 
 
 def _judge_family(ablation: Ablation, hypotheses: list[Hypothesis]) -> list[Judged]:

@@ -15,6 +15,7 @@ from analysis.figures.style import (
     PANEL,
     STATUS_COLOURS,
     canvas,
+    choices_in_order,
     clip,
     log_ticks,
     scale_quality,
@@ -60,7 +61,8 @@ def _scatter(axes: Any, points: pd.DataFrame, axis: Axis) -> None:
 def _strip(axes: Any, values: "pd.Series[Any]", quality: "pd.Series[float]") -> None:
     """Points side by side for each choice, the commonest ten, with their number and a bar at the median."""
     names = values.map(axis_value).replace(ABSENT, "not set")
-    shown = sorted(names.value_counts().index[:MOST_CHOICES])
+    common = set(names.value_counts().index[:MOST_CHOICES])
+    shown = [name for name in [*choices_in_order(values), "not set"] if name in common]
     noise = np.random.default_rng(0)
     colour = STATUS_COLOURS["completed"]
     for position, name in enumerate(shown):

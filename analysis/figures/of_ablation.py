@@ -16,6 +16,7 @@ from analysis.figures.searched import front_words, pareto
 from analysis.figures.waterfall import waterfall
 from analysis.formatting import amount, count
 from analysis.statistics.estimates import NotEstimable
+from analysis.tables.about import capital
 from analysis.view import View
 
 MOST_ROWS = 24
@@ -93,7 +94,7 @@ def interactions(view: View, dataset: str) -> Drawn | None:
             figure,
             f"On {dataset}, from {design.baseline}: main effects on the diagonal; below it by how much more two gain "
             f"together than apart, halved. Above 0 is better; bold where the {_percent(view.ablation)} interval "
-            f"excludes 0, not corrected for their number. {found.method}, {count(found.seeds, 'seed')}, "
+            f"excludes 0, not corrected for their number. {capital(found.method)}, {count(found.seeds, 'seed')}, "
             f"{count(found.runs, 'run')}, {found.lost} lost.{same}",
         )
     return None

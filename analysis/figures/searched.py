@@ -9,7 +9,20 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from analysis.figures.style import BEST, GREY, INK, MANY, PALETTE, WIDE, canvas, clip, log_ticks, scale_quality, styled
+from analysis.figures.style import (
+    BEST,
+    GREY,
+    INK,
+    MANY,
+    PALETTE,
+    WIDE,
+    canvas,
+    choices_in_order,
+    clip,
+    log_ticks,
+    scale_quality,
+    styled,
+)
 from analysis.formatting import ABSENT, axis_value, duration, number
 from analysis.results import LOG_RANGE, Axis
 
@@ -158,7 +171,7 @@ def _placed(values: "pd.Series[Any]", axis: Axis) -> tuple[np.ndarray, list[tupl
     missing = values.isna().to_numpy()
     if axis.kind == "choice":
         names = values.map(axis_value).replace(ABSENT, "not set")
-        order = sorted(set(names[~missing]))
+        order = choices_in_order(values)
         step = max(len(order) - 1, 1)
         heights = {name: at / step for at, name in enumerate(order)}
         found = names.map(heights).to_numpy(dtype=float)

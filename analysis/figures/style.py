@@ -12,6 +12,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
+from analysis.formatting import axis_value
+
 INK, RULE, PAPER, GREY = "#1f2933", "#d5dbe1", "#ffffff", "#97a3b0"
 PALETTE = sns.color_palette("colorblind").as_hex()
 BEST = PALETTE[1]
@@ -81,13 +83,26 @@ def scale_quality(axes: Any, values: "pd.Series[float]") -> None:
         axes.yaxis.set_major_locator(MaxNLocator(5))
 
 
+def choices_in_order(values: "pd.Series[Any]") -> list[str]:
+    """Return the choices that were taken, numbers by size, before words by the alphabet; None is not among them."""
+    taken = values.dropna().unique()
+    return list(dict.fromkeys(axis_value(value) for value in sorted(taken, key=_rank)))
+
+
+def _rank(value: Any) -> tuple[bool, float, str]:
+    number = isinstance(value, int | float)
+    return not number, float(value) if number else 0.0, axis_value(value)
+
+
 def log_ticks(axis: Any, low: float, high: float) -> None:
     """Label a logarithmic axis with plain numbers."""
     # The default labels are written as mathematics, which user text must not be parsed as.
-    few = high / low < 100
+    span = high / low
     # Across, there is less room for numbers than upwards.
-    between = (1, 3) if axis.axis_name == "x" else (1, 2, 5)
-    axis.set_major_locator(LogLocator(subs=between if few else (1,), numticks=6))
+    between: tuple[float, ...] = (1, 3) if axis.axis_name == "x" and span > 10 else (1, 2, 5)
+    if span < 4:
+        between = (1, 1.5, 2, 3, 4, 6)
+    axis.set_major_locator(LogLocator(subs=between if span < 100 else (1,), numticks=6))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if 1 <= value < 1e6 else f"{value:.3g}"))
     axis.set_minor_formatter(NullFormatter())
 

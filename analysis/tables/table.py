@@ -1,5 +1,6 @@
 """A table as a plain value: columns, rows of cells, and what must be said beside them."""
 
+import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -62,6 +63,23 @@ class Table:
         """Hold rows to the columns: a shifted row would say something else."""
         if any(len(row) != len(self.columns) for row in self.rows):
             raise ValueError(f"table {self.name}: every row must have {len(self.columns)} cells")
+
+    def without_constant(self, *keys: str) -> "Table":
+        """Return it without those of these columns that say the same in every row; the caption says it once."""
+        same = {}
+        for at, column in enumerate(self.columns):
+            texts = {row[at].shown for row in self.rows}
+            if column.key in keys and len(texts) == 1 and len(self.rows) > 1:
+                same[at] = f"{column.title}: {texts.pop()}."
+        if not same:
+            return self
+        kept = [at for at in range(len(self.columns)) if at not in same]
+        return dataclasses.replace(
+            self,
+            caption=" ".join([*same.values(), self.caption]),
+            columns=tuple(self.columns[at] for at in kept),
+            rows=tuple(tuple(row[at] for at in kept) for row in self.rows),
+        )
 
     @property
     def marked(self) -> bool:

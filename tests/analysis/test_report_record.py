@@ -6,6 +6,7 @@ import shlex
 
 import pytest
 
+from analysis.made import domain_words
 from analysis.report import build_report
 from ignm.config import override, save_config, value_at
 from search.study.folder import StudyFolder
@@ -77,6 +78,20 @@ def test_the_preset_is_recognised_by_the_record_alone(study):
     text = build_report(study, notebooks=False).read_text(encoding="utf-8")
     assert "33% below the dcgan baseline" in text
     assert "No baseline" not in text
+
+
+@pytest.mark.parametrize(
+    ("domain", "words"),
+    [
+        ({"domain": {"kind": "choice", "values": ["relu", None]}, "when": {}, "needs": [], "source": "Glorot 2010"},
+         "relu, –; Glorot 2010"),
+        ({"domain": {"kind": "float", "low": 1e-4, "high": 8e-4, "log": True}, "when": {"loss.penalty": ["r1"]}},
+         "0.0001 to 0.0008 (log), when loss.penalty: r1"),
+        (None, "–"),
+    ],
+)  # fmt: skip
+def test_what_was_searched_is_told_in_words(domain, words):
+    assert domain_words(domain) == words
 
 
 def test_the_command_to_do_it_again_loads_and_asks_the_same(study, question, monkeypatch):

@@ -11,7 +11,7 @@ STRATEGIES = ("data", "structure", "init", "loss")
 PATHS = {
     "data": ("data.mirror", False, True),
     "structure": ("generator.activation", "relu", "silu"),
-    "init": ("generator.weights", "normal", "he"),
+    "init": ("init.reconstruction", 0.0, 4.0),
     "loss": ("loss.adversarial", "non_saturating", "hinge"),
 }
 POINTS = 8

@@ -53,10 +53,10 @@ def test_every_design_finds_what_was_planted(study):
         "leave_axis_out": {
             "data.mirror": 14,
             "generator.activation": 0,
-            "generator.weights": 0,
+            "init.reconstruction": 0,
             "loss.adversarial": 9,
         },
-        "add_axis_in": {"data.mirror": 10, "generator.activation": 0, "generator.weights": 0, "loss.adversarial": 5},
+        "add_axis_in": {"data.mirror": 10, "generator.activation": 0, "init.reconstruction": 0, "loss.adversarial": 5},
         "path": {"data": 10, "loss": 9, "structure": 0, "init": 0},
         "baselines": {"dcgan": 19},
         "sweeps": {"relu": -6, "mish": 1, "diffaugment": -2},
@@ -170,7 +170,7 @@ def test_changes_are_told_by_strategy(study):
     assert changes(*ends) == {
         "data": {"data.mirror": True},
         "structure": {"generator.activation": "silu"},
-        "init": {"generator.weights": "he"},
+        "init": {"init.reconstruction": 4.0},
         "loss": {"loss.adversarial": "hinge"},
     }
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from support import ablated
 from support.ablated import Ablated
 
 from analysis.ablation.loading import load_ablation
@@ -84,6 +85,18 @@ def test_a_strategy_in_which_the_models_do_not_differ_is_not_tested(tmp_path):
     assert not found.parts[0].tested
     assert "do not differ in init" in found.parts[0].verdict.reason
     assert found.parts[0].verdict.more_seeds is None
+
+
+def test_initial_weights_alone_are_no_pretraining(tmp_path, monkeypatch):
+    monkeypatch.setitem(ablated.PATHS, "init", ("generator.weights", "normal", "he"))
+    found = judged(study_of(tmp_path).factorial())
+    part = found["pretraining"].parts[0]
+    assert (found["pretraining"].verdict, part.tested) == ("inconclusive", False)
+    assert part.verdict.reason.startswith(
+        "not tested: init changes generator.weights here, and none of init.checkpoint"
+    )
+    # What cannot be told is no hypothesis of the family either.
+    assert found["data"].parts[0].family_size == 2
 
 
 def test_the_smallest_effect_is_a_share_of_the_value_without(tmp_path):

@@ -12,7 +12,7 @@ from analysis.figures.curves import _apart, quality_curves
 from analysis.figures.effects import effects
 from analysis.figures.interactions import interaction_matrix
 from analysis.figures.registry import ABLATION, draw_ablation, draw_one
-from analysis.figures.samples import read_strip, sample_rows
+from analysis.figures.samples import Strip, read_strip, sample_rows
 from analysis.figures.searched import _front, front_words, parallel_coordinates, pareto
 from analysis.figures.waterfall import waterfall
 from analysis.results import load_study
@@ -177,6 +177,17 @@ def test_strips_hold_the_first_samples_of_a_grid(tmp_path):
     assert read_strip(tmp_path / "broken.png", "one", 16) is None
     assert read_strip(tmp_path / "samples.png", "one", 64) is None
     assert sample_rows([]) is None
+
+
+def test_the_labels_of_samples_lie_within_the_figure():
+    pixels = np.zeros((32, 8 * 33 - 1), np.uint8)
+    labels = ("dcgan", "data + structure + init", "structure + init + loss and more than fits")
+    figure = sample_rows([Strip(label, pixels) for label in labels])
+    figure.canvas.draw()
+    for axes in figure.axes:
+        place = axes.yaxis.label.get_window_extent()
+        assert place.x0 >= 0
+        assert place.x1 <= axes.get_window_extent().x0
 
 
 def test_parallel_lines_pass_through_the_values(maker):

@@ -1,9 +1,13 @@
+from itertools import pairwise
+
 import numpy as np
+import pandas as pd
+import pytest
 
 from analysis.figures import axes as axis_figures
 from analysis.figures import trials as trial_figures
 from analysis.figures.rendering import inline_svg, to_svg
-from analysis.figures.style import INK
+from analysis.figures.style import INK, PANEL, canvas, choices_in_order, log_ticks
 from analysis.leaderboard import leaderboard
 from analysis.results import load_study, summarise_trials
 
@@ -54,6 +58,28 @@ def test_choices_are_drawn_with_their_counts_and_medians(maker):
     assert [text.get_text() for text in axes.get_xticklabels()] == ["ada\n(2)", "not set\n(1)"]
     bars = [line.get_segments()[0][0][1] for line in axes.collections if hasattr(line, "get_segments")]
     assert bars == [12.0, 20.0]
+
+
+def test_choices_that_are_numbers_stand_by_size():
+    values = pd.Series([10.0, 4.0, 2.0, 4.0, None], dtype=object)
+    assert choices_in_order(values) == ["2", "4", "10"]
+    assert choices_in_order(pd.Series(["silu", "relu", None])) == ["relu", "silu"]
+    assert choices_in_order(pd.Series([True, False], dtype=object)) == ["false", "true"]
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(1.0e-4, 7.0e-4), (1.8e-4, 6.9e-4), (1e-4, 3.4e-4), (1.0, 2.6), (3e-5, 1e-2)]
+)
+def test_a_logarithmic_axis_has_a_few_ticks_that_do_not_touch(low, high):
+    figure, axes = canvas(PANEL)
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    log_ticks(axes.xaxis, low, high)
+    figure.canvas.draw()
+    shown = [tick.label1 for tick in axes.xaxis.get_major_ticks() if low <= tick.get_loc() <= high]
+    assert len(shown) >= 2
+    places = sorted((each.get_window_extent().x0, each.get_window_extent().x1) for each in shown)
+    assert all(end < start for (_, end), (start, _) in pairwise(places))
 
 
 def test_an_axis_with_one_value_is_not_drawn(maker):

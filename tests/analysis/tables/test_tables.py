@@ -93,7 +93,7 @@ def test_options_stand_in_the_table_of_their_strategy(whole):
     assert cell(whole["structure-options"], relu, "improvement").value == pytest.approx(-6, abs=1.5)
     assert {path for path, _ in rows_of(whole["data-options"], "path", "option")} == {"augment.policy", "data.mirror"}
     assert any("sigmoid: it cannot work" in note for note in whole["structure-options"].notes)
-    assert {path for path, _ in rows_of(whole["init-options"], "path", "option")} == {"generator.weights"}
+    assert {path for path, _ in rows_of(whole["init-options"], "path", "option")} == {"init.reconstruction"}
 
 
 def test_pretraining_is_measured_in_time_to_a_quality(whole):
@@ -152,6 +152,17 @@ def test_verdicts_say_what_was_planted(whole):
     sagan = rows_of(table, "contrast")["ignm against sagan",]
     assert int(cell(table, sagan, "more_seeds").shown) > 0
     assert any('"Better data gives better images": supported' in note for note in table.notes)
+
+
+def test_what_every_row_says_can_be_said_once(whole):
+    table = whole["strategies"]
+    short = table.without_constant("dataset", "baseline")
+    assert short.caption.startswith("Dataset: faces@32. From: dcgan. ")
+    assert [column.key for column in short.columns] == [
+        column.key for column in table.columns if column.key not in ("dataset", "baseline")
+    ]
+    assert short.column("strategy") == table.column("strategy")
+    assert table.without_constant("strategy") is table
 
 
 def test_two_datasets_are_put_together(tmp_path):
