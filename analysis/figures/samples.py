@@ -14,7 +14,7 @@ from analysis.figures.style import blank as blank_figure
 SHOWN = 8
 """Samples of a model in a row."""
 
-WIDTH, LETTER = 3.5, 0.078
+WIDTH, LETTER = 3.5, 0.073
 """Inches: of a row's samples, and of a letter of its label."""
 
 LONGEST_LABEL = 32
@@ -60,11 +60,12 @@ def sample_rows(strips: Sequence[Strip]) -> Figure | None:
         return None
     labels = [clip(each.label, LONGEST_LABEL) for each in strips]
     heights = [WIDTH * each.pixels.shape[0] / each.pixels.shape[1] + 0.04 for each in strips]
-    figure = blank_figure((WIDTH + LETTER * max(map(len, labels)) + 0.2, sum(heights)))
+    figure = blank_figure((WIDTH + LETTER * max(map(len, labels)) + 0.15, sum(heights)))
     panels = figure.subplots(len(strips), 1, squeeze=False, height_ratios=heights)[:, 0]
     for axes, each, label in zip(panels, strips, labels, strict=True):
         axes.imshow(each.pixels, cmap="gray" if each.pixels.ndim == 2 else None, vmin=0, vmax=255, interpolation="none")
         axes.set_ylabel(label, rotation=0, ha="right", va="center", fontsize=8.5, color=INK)
+        axes.set_anchor("E")
         axes.set_xticks([])
         axes.set_yticks([])
         axes.grid(visible=False)
