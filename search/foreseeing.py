@@ -20,7 +20,7 @@ from search.running.ray_cluster import connected
 from search.storage.location import Location, Role, locate
 from search.storage.studies import read_study
 from search.study.folder import StudyFolder
-from search.study.progress import search_reader
+from search.study.progress import confirm_reader, search_reader
 from search.study.question import Question
 from search.study.record import check_same, with_extractor
 from search.study.sections import Budget
@@ -35,6 +35,9 @@ class StagePlan:
     """A stage that is to be run."""
 
     runs: int
+    ended: int
+    """Of them, already; they cost nothing more."""
+    kimg_each: float
     kimg_most: float
     """All its runs together."""
     kimg_expected: float
@@ -51,8 +54,6 @@ class Foreseen:
     size: Size
     axes: int
     rungs: tuple[float, ...]
-    ended: int
-    """Trials of the search that have ended already."""
     search: StagePlan | None
     """None for a stage that was not asked about."""
     confirm: StagePlan | None
@@ -116,7 +117,9 @@ def foresee(question: Question, storage: str, console: Console, address: str | N
         ablation = _ablation(question, folder, dataset, console) if "ablate" in stages else None
     gpus = gpus_per_trial(question.resources, totals)
     spent = read_spent(folder, question.resources.price) if folder.path.exists() else Spent(0.0, Held())
-    ended = search_reader(folder, question).read().count_ended if folder.path.exists() else 0
+    begun = folder.path.exists()
+    ended = search_reader(folder, question).read().count_ended if begun else 0
+    confirmed = confirm_reader(folder).read().count_ended if begun else 0
     search = _search(question, ended, speed, count) if speed else None
     rate = _Rate(count, question.resources.cpus, gpus, question.resources.price)
     limits = limits_of(question, spent)
@@ -124,9 +127,8 @@ def foresee(question: Question, storage: str, console: Console, address: str | N
         size=size_of(space, base),
         axes=len(space.possible(base).axes),
         rungs=tuple(question.budget.rungs()),
-        ended=ended,
         search=search,
-        confirm=_confirm(question, speed, count) if speed and "confirm" in stages else None,
+        confirm=_confirm(question, confirmed, speed, count) if speed and "confirm" in stages else None,
         ablate=ablation,
         slots=count,
         cpus=question.resources.cpus,
@@ -190,6 +192,8 @@ def _search(question: Question, ended: int, speed: Speed, count: int) -> StagePl
     one = budget.kimg * speed.seconds_per_kimg
     return StagePlan(
         runs=budget.trials,
+        ended=ended,
+        kimg_each=budget.kimg,
         kimg_most=most,
         kimg_expected=expected,
         seconds_most=math.ceil(missing / at_once) * one,
@@ -198,15 +202,15 @@ def _search(question: Question, ended: int, speed: Speed, count: int) -> StagePl
     )
 
 
-def _confirm(question: Question, speed: Speed, count: int) -> StagePlan:
+def _confirm(question: Question, ended: int, speed: Speed, count: int) -> StagePlan:
     plan = question.confirm
     runs = (plan.top + plan.baseline) * plan.seeds
-    waves = math.ceil(runs / count)
+    missing = max(0, runs - ended)
     kimg = plan.kimg or question.budget.kimg
     if plan.minutes is not None:
-        kimg = min(kimg, plan.minutes * 60 / waves / speed.seconds_per_kimg)
-    seconds = waves * kimg * speed.seconds_per_kimg
-    return StagePlan(runs, runs * kimg, runs * kimg, seconds, seconds)
+        kimg = min(kimg, plan.minutes * 60 / math.ceil(runs / count) / speed.seconds_per_kimg)
+    seconds = math.ceil(missing / count) * kimg * speed.seconds_per_kimg
+    return StagePlan(runs, ended, kimg, missing * kimg, missing * kimg, seconds, seconds)
 
 
 def _dataset(question: Question, console: Console, scratch: Path) -> Dataset:

@@ -49,13 +49,12 @@ def _search(question: "Question", foreseen: "Foreseen") -> str:
     budget, plan = question.budget, foreseen.search
     if plan is None:
         return ""
-    done = f", {foreseen.ended} of them ended" if foreseen.ended else ""
     rungs = ", ".join(f"{rung:g}" for rung in foreseen.rungs)
     early = len(question.suggesting.objectives) == 1 and rungs
     stops = f", the best 1 in {budget.reduction} going on at {rungs}" if early else ", none stopped early"
     return (
-        f"search: {_plural(plan.runs, 'trial')}{done}, of {budget.kimg:g} kimg{stops}; {plan.kimg_most:,.4g} kimg at "
-        f"most, about {plan.kimg_expected:,.4g} expected"
+        f"search: {_plural(plan.runs, 'trial')}{_ended(plan)} of {budget.kimg:g} kimg{stops}; "
+        f"{plan.kimg_most:,.4g} kimg at most, about {plan.kimg_expected:,.4g} expected"
     )
 
 
@@ -64,9 +63,13 @@ def _confirm(question: "Question", foreseen: "Foreseen") -> str:
     if plan is None:
         return ""
     return (
-        f"confirm: {_plural(plan.runs, 'run')} of {plan.kimg_most / plan.runs:,.4g} kimg "
+        f"confirm: {_plural(plan.runs, 'run')}{_ended(plan)} of {plan.kimg_each:,.4g} kimg "
         f"({_plural(question.confirm.seeds, 'fresh seed')} each)"
     )
+
+
+def _ended(plan: "StagePlan") -> str:
+    return f" ({plan.ended} of them ended)" if plan.ended else ""
 
 
 def _ablate(foreseen: "Foreseen") -> list[str]:
@@ -130,7 +133,7 @@ def _slots(foreseen: "Foreseen", address: str | None) -> str:
 def _time(stage: str, plan: "StagePlan | None") -> str:
     from search.displaying.stage import clock_text
 
-    if plan is None:
+    if plan is None or not plan.kimg_most:
         return ""
     most = f", at most {clock_text(plan.seconds_most)}" if plan.seconds_most > plan.seconds else ""
     return f"{stage} takes about {clock_text(plan.seconds)}{most}"

@@ -56,7 +56,7 @@ def test_a_study_is_foreseen_by_a_try_and_nothing_is_left(dry_run):
     assert code == 0, text
     assert "a dry run" in text
     assert "3 axes, 4 discrete combinations, 1 continuous dimension" in text
-    assert "search: 5 trials, of 2 kimg, the best 1 in 2 going on at 0.5, 1; 10 kimg at most, about 5 expected" in text
+    assert "search: 5 trials of 2 kimg, the best 1 in 2 going on at 0.5, 1; 10 kimg at most, about 5 expected" in text
     assert "confirm: 4 runs of 2 kimg (2 fresh seeds each)" in text
     assert "here: 4 slots, 1 CPU each" in text
     assert re.search(r"speed: [0-9.e-]+ s for a kimg in a slot, tried out on \d+ images on CPU", text)
@@ -115,8 +115,16 @@ def test_trials_that_have_ended_cost_nothing_more(dry_run, tmp_path, small_study
     for number in range(3):
         trial_of(folder, question, number, (0.5, 9.0), status=Status.PRUNED)
     text = dry_run()[1]
-    assert "search: 5 trials, 3 of them ended, of 2 kimg" in text
+    assert "search: 5 trials (3 of them ended) of 2 kimg" in text
     assert "4 kimg at most" in text
+    for number in range(3, 5):
+        trial_of(folder, question, number, (2.0, 9.0), status=Status.COMPLETED)
+    for number in range(4):
+        trial_of(folder, question, number, (2.0, 9.0), stage="confirm", status=Status.COMPLETED)
+    text = dry_run()[1]
+    assert "search: 5 trials (5 of them ended) of 2 kimg" in text
+    assert "confirm: 4 runs (4 of them ended) of 2 kimg (2 fresh seeds each)" in text
+    assert "takes about" not in text
 
 
 def test_a_limit_that_will_end_the_search_is_named(dry_run, tmp_path, small_study):
