@@ -46,7 +46,7 @@ lint: setup
 # Tables on the screen and in build/bench/; the machine should be idle.
 bench: setup
 	@mkdir -p build/bench
-	@set -o pipefail; for each in training_step evaluating frechet importing overhead suggesting; do \
+	@set -o pipefail; for each in training_step memory evaluating frechet importing overhead suggesting; do \
 	  $(BIN)/python -m benchmarks.$$each | tee build/bench/$$each.txt || exit 1; \
 	done
 

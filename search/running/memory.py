@@ -98,15 +98,17 @@ def _passes(
     """Bytes of each kind of pass: the discriminator's, its penalty's, the generator's, an evaluation."""
     precision = resolve_precision(config.optim.precision, default_device())
     images, once = largest_part(config.optim.batch, parts), ACTIVATION[precision]
+    # Whole batches of generated images keep their graph through the discriminator's last step, for the generator's own.
+    kept = images * generator.activations * once if parts == 1 else 0.0
     views = 2 * (1 + FURTHER * ((config.loss.attention > 0) + (config.augment.consistency > 0)))
     passes = [
-        views * images * discriminator.activations * once,
+        kept + views * images * discriminator.activations * once,
         images * (generator.activations + discriminator.activations) * once,
         2 * BATCH * max(_values(layer.output) for layer in generator.layers) * FLOAT,
     ]
     if config.loss.penalty in PENALTIES:
         batches = 2 if config.loss.penalty == "r1_r2" else 1
-        passes.append(batches * images * discriminator.activations * TWICE_DERIVED[precision])
+        passes.append(kept + batches * images * discriminator.activations * TWICE_DERIVED[precision])
     return passes
 
 
