@@ -1,4 +1,4 @@
-"""Peak memory of a training: the engine, a plain loop in fp32 and under bf16 autocast, and the estimate made beforehand.
+"""Peak memory of a training: the engine, a plain loop in fp32 and with bf16 autocast, and the estimate made before.
 
     python -m benchmarks.memory --presets dcgan ignm --resolutions 32 64
 
@@ -8,6 +8,7 @@ something small before; on a GPU what torch allocated at its peak.
 
 import argparse
 import multiprocessing
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -56,13 +57,12 @@ def _forget_peak(device):
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     else:
-        with open("/proc/self/clear_refs", "w") as file:
-            file.write("5")
+        Path("/proc/self/clear_refs").write_text("5")
 
 
 def _kib(name):
-    with open("/proc/self/status") as lines:
-        return next(int(line.split()[1]) for line in lines if line.startswith(name + ":"))
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name + ":"))
 
 
 def main():
