@@ -7,7 +7,7 @@ UV_VERSION := 0.13.9
 STAMP := $(VENV)/.ready
 TRACKED := requirements.lock pyproject.toml
 
-.PHONY: setup demo test test-slow test-cluster test-gpu lint bench lock clean
+.PHONY: setup demo test test-slow test-cluster test-gpu lint bench reference lock clean
 
 setup: $(STAMP)
 
@@ -49,6 +49,10 @@ bench: setup
 	@set -o pipefail; for each in training_step memory evaluating frechet importing overhead suggesting; do \
 	  $(BIN)/python -m benchmarks.$$each | tee build/bench/$$each.txt || exit 1; \
 	done
+
+# After a change of a field's name, bounds, default or text, of a preset or of an axis.
+reference: setup
+	$(BIN)/python -m search.reference > docs/reference.md
 
 # After a change of the dependencies in pyproject.toml. A requirements file carries no download addresses.
 lock: setup
