@@ -76,6 +76,11 @@ def axis_value(value: Any) -> str:
     return str(value)
 
 
+def value_in_words(value: Any) -> str:
+    """As `axis_value`, within a sentence: "none" where there is none."""
+    return "none" if value is None else axis_value(value)
+
+
 def count(size: int, noun: str) -> str:
     """Write "1 seed", "2 seeds", "2,000 trials"."""
     return f"{size:,} {noun}" if size == 1 else f"{size:,} {noun}s"

@@ -14,7 +14,7 @@ from analysis.figures.interactions import interaction_matrix
 from analysis.figures.samples import SHOWN, Strip, read_strip, sample_rows
 from analysis.figures.searched import front_words, pareto
 from analysis.figures.waterfall import waterfall
-from analysis.formatting import amount, count
+from analysis.formatting import amount, count, value_in_words
 from analysis.statistics.estimates import NotEstimable
 from analysis.tables.about import capital
 from analysis.view import View
@@ -207,7 +207,7 @@ def _drawn_effects(ablation: Ablation, rows: Sequence[dict[str, Any]], dataset: 
 
 def _own(design: Design) -> str:
     own = next((place for place in design.arms if place.get("own")), {})
-    return "none of it" if own.get("absent") else str(own.get("value"))
+    return "none of it" if own.get("absent") else value_in_words(own.get("value"))
 
 
 def _shared_seed(ablation: Ablation, arms: Iterable[int]) -> int | None:

@@ -6,7 +6,7 @@ from typing import Any
 from analysis.ablation.effects import changes
 from analysis.ablation.loading import Ablation, Standing
 from analysis.ablation.plan import Design
-from analysis.formatting import amount, axis_value, count, status_words
+from analysis.formatting import amount, axis_value, count, status_words, value_in_words
 from analysis.results import Study
 
 
@@ -104,7 +104,7 @@ def change_notes(ablation: Ablation, design: Design, baseline: int, improved: in
 
 def values_words(values: Mapping[str, Any]) -> str:
     """Write "path value, path value"; no more than twelve of them."""
-    shown = [f"{path} {axis_value(value) if value is not None else 'none'}" for path, value in values.items()]
+    shown = [f"{path} {value_in_words(value)}" for path, value in values.items()]
     rest = len(shown) - 12
     return ", ".join(shown[:12]) + (f" and {count(rest, 'more path')}" if rest > 0 else "")
 
