@@ -22,15 +22,20 @@ def to_uint8(images: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def generate(generator: Generator, count: int, seed: int, stream: Stream = Stream.SAMPLES) -> Iterator[Tensor]:
-    """Yield `count` images as uint8 batches (n, C, R, R); latent i depends on the seed and i's batch alone, in fp32."""
+def generate(
+    generator: Generator, count: int, seed: int, stream: Stream = Stream.SAMPLES, truncation: float = 1.0
+) -> Iterator[Tensor]:
+    """Yield `count` images as uint8 batches (n, C, R, R); latent i depends on the seed and i's batch alone, in fp32.
+
+    truncation: latents are multiplied by it.
+    """
     device = next(generator.parameters()).device
     for start in range(0, count, BATCH):
         # Drawn on the CPU, so that a GPU and a CPU evaluate the same latents.
         random = generator_of(seed, stream, start, torch.device("cpu"))
         batch, labels = latents(BATCH, generator.latent, random), generator.sample_labels(BATCH, random)
         wanted = slice(0, count - start)
-        yield to_uint8(generator(batch[wanted].to(device), None if labels is None else labels[wanted]))
+        yield to_uint8(generator((batch[wanted] * truncation).to(device), None if labels is None else labels[wanted]))
 
 
 def grid(images: np.ndarray, columns: int | None = None, gap: int = 1) -> Image.Image:

@@ -2,7 +2,7 @@
 
 import math
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import typer
 
@@ -20,15 +20,26 @@ def register(app: typer.Typer) -> None:
 
 def sample(
     checkpoint: Path = CHECKPOINT,
-    count: int = typer.Option(64, min=1, help="How many images."),
+    count: int = typer.Option(None, min=1, help="How many images, or rows.", show_default="64, or 8 rows"),
     seed: int = typer.Option(0, min=0, help="Of the latents."),
+    truncation: float = typer.Option(1.0, min=0.0, max=1.0, help="Latents times this; lower: safer, more alike."),
+    steps: int = typer.Option(None, min=2, help="Each row goes from one latent to another in so many steps."),
     out: Path = typer.Option(Path("samples.png"), help="Where the grid goes."),
 ) -> None:
-    """Write a grid of samples."""
-    from ignm.training.samples import save_samples
+    """Write a grid of samples, or of the ways between pairs of them."""
+    from ignm.training.generators import open_generator
+    from ignm.training.samples import grid, save_picture
 
-    save_samples(_opened(checkpoint).generator, out, count, seed)
-    console.print(f"{out}: {count} samples, seed {seed}", highlight=False, soft_wrap=True)
+    opened = open_generator(checkpoint)
+    if steps is None:
+        images = opened.sample(count or 64, seed, truncation)
+        told = f"{len(images)} samples"
+    else:
+        rows = opened.interpolate(count or 8, steps, seed, truncation)
+        images, told = rows.reshape(-1, *rows.shape[2:]), f"{len(rows)} rows of {steps} steps"
+    save_picture(grid(images, steps), out)
+    cut = f", truncation {truncation:g}" if truncation < 1 else ""
+    console.print(f"{out}: {told}, seed {seed}{cut}", highlight=False, soft_wrap=True)
 
 
 def evaluate(
@@ -44,10 +55,11 @@ def evaluate(
     from ignm.config import Evaluation, validated
     from ignm.metrics.evaluator import Evaluator
     from ignm.training.device import default_device
+    from ignm.training.generators import open_generator
     from search.cli.training import metric_names
     from search.displaying.loading import load_dataset
 
-    opened = _opened(checkpoint)
+    opened = open_generator(checkpoint)
     name, resolution = _dataset_of(opened.config, data)
     names = None if metrics is None else metric_names(metrics)
     given = {"images": images, "extractor": extractor, "seed": seed, "split": split, "metrics": names}
@@ -55,7 +67,7 @@ def evaluate(
     evaluation = validated(Evaluation, asked, "evaluate")
     dataset = load_dataset(console, name, resolution)
     with console.status("measuring"):
-        score = Evaluator(evaluation, dataset, default_device()).score(opened.generator)
+        score = Evaluator(evaluation, dataset, default_device()).score(opened.network)
     console.print(
         f"{score.metric} {_with_error(score.quality, score.quality_error)}, diversity {score.diversity:.4f} "
         f"({score.count} images, reference {score.reference_id})",
@@ -80,12 +92,13 @@ def leak(
     from rich.table import Table
 
     from ignm.metrics.leak import PROBES, leak_estimates
+    from ignm.training.generators import open_generator
     from ignm.training.samples import generate
     from search.displaying.loading import load_dataset
 
-    opened = _opened(checkpoint)
+    opened = open_generator(checkpoint)
     dataset = load_dataset(console, *_dataset_of(opened.config, data))
-    generated = torch.cat(list(generate(opened.generator, images, seed))).cpu()
+    generated = torch.cat(list(generate(opened.network, images, seed))).cpu()
     some = dataset.images[:: max(1, len(dataset.images) // 1000)]
     real = torch.from_numpy(np.array(some)).permute(0, 3, 1, 2)
     with console.status("looking for augmentations"):
@@ -124,29 +137,3 @@ def _evaluation(path: Path) -> dict[str, Any]:
             known: dict[str, Any] = read_json(place).get("evaluation", {})
             return known
     return {}
-
-
-class _Opened(NamedTuple):
-    """A checkpoint, read and verified once."""
-
-    generator: Any
-    config: Any
-    defects: tuple[str, ...] = ()
-    """What the last measurement of a trial's checkpoint showed; nothing where there is none, as in a study's best/."""
-
-
-def _opened(path: Path) -> _Opened:
-    from ignm.config import load_config
-    from ignm.files import read_json
-    from ignm.training.checkpoint import load_generator, load_generator_file, open_checkpoint, read_shape
-    from ignm.training.device import default_device
-
-    device = default_device()
-    if (path / "generator.safetensors").exists():
-        config = load_config(path / "config.yaml")
-        shape = read_shape(read_json(path / "evidence.json", "shape")["shape"])
-        return _Opened(load_generator_file(path / "generator.safetensors", config, shape, device), config)
-    checkpoint = open_checkpoint(path)
-    measurements = checkpoint.measurements
-    defects = measurements[-1].defects if measurements else ()
-    return _Opened(load_generator(checkpoint, device), checkpoint.config, defects)

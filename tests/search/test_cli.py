@@ -200,6 +200,10 @@ def test_train_sample_evaluate(ignm, good_folder, tmp_path):
     code, text = ignm("sample", "o", "--count", 9, "--out", "nine.png")
     assert code == 0
     assert Image.open(tmp_path / "nine.png").size == (50, 50)
+    code, text = ignm("sample", "o", "--count", 2, "--steps", 5, "--truncation", 0.5, "--out", "ways.png")
+    assert code == 0
+    assert "2 rows of 5 steps, seed 0, truncation 0.5" in text
+    assert Image.open(tmp_path / "ways.png").size == (84, 33)
     code, text = ignm("evaluate", "o", "--images", 32)
     assert code == 0, text
     assert re.search(r"\d+\.\d+, diversity", text)
