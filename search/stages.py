@@ -22,6 +22,7 @@ from ignm.metrics.evaluator import Evaluator
 from ignm.models.shape import DataShape
 from ignm.training.device import default_device
 from ignm.training.trial import check_config, check_new
+from search.card import write_card
 from search.clusters.preflight import preflight
 from search.clusters.version import code_version
 from search.confirming import begin_runs, make_plan
@@ -111,7 +112,9 @@ class Study:
             if run.status() is Status.COMPLETED:
                 self.kept.bring_checkpoint(run.name)
         write_results(self.folder)
-        return keep_winner(self.folder, self.dataset, self.question.base().config_id, self.question.evaluation)
+        evidence = keep_winner(self.folder, self.dataset, self.question.base().config_id, self.question.evaluation)
+        write_card(self.folder)
+        return evidence
 
     def ablate(self) -> dict[str, Any]:
         """Run the ablation's designs, and more seeds where they leave a comparison open; returns the plan."""
@@ -135,6 +138,8 @@ class Study:
                     self._run_all(waiting, ablate_reader(self.folder))
                     plan, waiting = planned()
         write_results(self.folder)
+        if self.folder.best.exists():
+            write_card(self.folder)
         return plan
 
     def report(self) -> Path:

@@ -5,24 +5,11 @@ import json
 import numpy as np
 import pytest
 from scipy import stats
-from support.studies import begun, trial_of
+from support.studies import begun, evidence_of, trial_of
 
 from ignm.files import write_json
 from search.designs.reporting import Reported, ReportedArm
 from search.judging_best import cost_of, judge_best
-
-SEEDS = [1000, 1001, 1002, 1003]
-
-
-def evidence_of(*qualities, **more):
-    """Candidates a, b, ... with these final qualities on the same seeds; a is the winner."""
-    each = [
-        {"config_id": name, "name": f"trial-{name}", "seeds": SEEDS[: len(values)], "qualities": values}
-        for name, values in zip("abcdef", qualities, strict=False)
-    ]
-    mean = float(np.mean(qualities[0]))
-    told = {"parameters": {}, "seeds": SEEDS, "mean": mean, "sd": 0.1, "metric": "fd_scatter", "kimg": 2.0}
-    return told | {"baseline": None, "name": "trial-a", "config_id": "a", "candidates": each} | more
 
 
 def test_interval_probability_and_whom_it_beats():

@@ -111,7 +111,7 @@ def _check_finished(folder, trials_asked=5):
     own = confirmed[confirmed["config_id"] == evidence["config_id"]]["quality"]
     assert evidence["mean"] == pytest.approx(own.mean())
     assert evidence["mean"] == confirmed.groupby("config_id")["quality"].mean().min()
-    for name in ("config.yaml", "generator.safetensors", "samples.png", "real.png"):
+    for name in ("config.yaml", "generator.safetensors", "samples.png", "real.png", "README.md"):
         assert (folder.best / name).stat().st_size > 0
     page = (folder.path / "report" / "index.html").read_text(encoding="utf-8")
     assert page.count("executed from top to bottom") == 4

@@ -3,6 +3,8 @@
 import json
 import time
 
+import numpy as np
+
 from ignm.config import TrialSpec
 from ignm.files import write_json
 from search.study.folder import StudyFolder
@@ -11,6 +13,7 @@ from search.study.record import record_question
 
 DATA = {"name": "drawn", "resolution": 16, "channels": 3, "images": 200, "fingerprint": "f"}
 METRIC = {"name": "fd_scatter", "reference_id": "r", "images": 64}
+SEEDS = [1000, 1001, 1002, 1003]
 
 
 def begun(path, question):
@@ -63,3 +66,14 @@ def driven(folder, ago=0.0, **changes):
     beat = {"host": "far", "pid": 7, "started": now - 100, "beat": now - ago, **changes}
     folder.path.mkdir(parents=True, exist_ok=True)
     write_json(folder.path / _FILE, beat)
+
+
+def evidence_of(*qualities, **more):
+    """Candidates a, b, ... with these final qualities on the same seeds; a is the winner."""
+    each = [
+        {"config_id": name, "name": f"trial-{name}", "seeds": SEEDS[: len(values)], "qualities": values}
+        for name, values in zip("abcdef", qualities, strict=False)
+    ]
+    mean = float(np.mean(qualities[0]))
+    told = {"parameters": {}, "seeds": SEEDS, "mean": mean, "sd": 0.1, "metric": "fd_scatter", "kimg": 2.0}
+    return told | {"baseline": None, "name": "trial-a", "config_id": "a", "candidates": each} | more

@@ -1,0 +1,34 @@
+"""The winner's card says how it was made, how good it is on which seeds, and what it is not."""
+
+import pytest
+from support.studies import begun, evidence_of, trial_of
+
+from ignm.files import write_json
+from search.card import write_card
+
+
+@pytest.fixture
+def card(tmp_path, question):
+    def write(*qualities):
+        folder = begun(tmp_path, question)
+        run = trial_of(folder, question, 0, (1.0, 12.0), (2.0, 10.0), stage="confirm", status="completed")
+        evidence = evidence_of(*qualities, trial=run.name)
+        write_json(folder.best / "evidence.json", evidence | {"evaluation": {"images": 5000}, "reference_id": "ref"})
+        write_card(folder)
+        return (folder.best / "README.md").read_text(encoding="utf-8")
+
+    return write
+
+
+def test_it_says_how_good_and_how_sure(card):
+    text = card([10.0, 10.4, 9.8, 10.2], [20.1, 20.2, 20.0, 20.3])
+    assert "drawn, 200 images of 16x16 (fingerprint f)" in text
+    assert "uint8 (16, 16, 16, 3)" in text
+    assert "10.10 [9.69, 10.51] on the seeds that chose it, which flatters it (4 seeds)" in text
+    assert "better than trial-b: by 10.05 [" in text
+    assert "{" not in text
+
+
+def test_it_does_not_claim_what_seeds_do_not_show(card):
+    text = card([10.0, 14.0], [11.0, 12.0])
+    assert "not shown to be better than trial-b" in text
