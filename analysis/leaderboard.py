@@ -110,10 +110,13 @@ def to_latex(study: Study, board: pd.DataFrame, quality_name: str) -> str:
         (escape_latex(SECTIONS[section]), map(_latex_cells, rows[columns].itertuples(index=False)))
         for section, rows in _by_section(shown)
     ]
-    lines = latex_tabular("rlrlrrrr", _latex_cells(header), blocks)
+    # Into both margins alike, where it is wider than the text.
+    middle = r"\noindent\makebox[\linewidth][c]{%"
+    lines = [middle, *latex_tabular("rlrlrrrr", _latex_cells(header), blocks), "}"]
     if study.axes:
-        lines += ["", *_latex_values(study, ranked.head(TEX_CONFIGURATIONS))]
-    return "% needs \\usepackage{booktabs}\n" + "\n".join(lines) + "\n"
+        lines += ["", middle, *_latex_values(study, ranked.head(TEX_CONFIGURATIONS)), "}"]
+    small = r"{\scriptsize\setlength{\tabcolsep}{2pt}%"
+    return "\n".join(["% needs \\usepackage{booktabs}", small, *lines, "}"]) + "\n"
 
 
 def short_id(identity: str) -> str:

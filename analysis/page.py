@@ -70,7 +70,7 @@ def render_page(view: View, parts: Parts) -> str:
         searched=view.has_search,
         finding=view.finding,
         facts=_facts(view),
-        tables=[table.without_constant("dataset", "baseline") for table in tables if table.rows],
+        tables=[table.said_once() for table in tables if table.rows],
         empty_tables=empty,
         no_ablation="" if conclusions else NO_PLAN,
         sentences=sentences,

@@ -64,22 +64,26 @@ class Table:
         if any(len(row) != len(self.columns) for row in self.rows):
             raise ValueError(f"table {self.name}: every row must have {len(self.columns)} cells")
 
-    def without_constant(self, *keys: str) -> "Table":
-        """Return it without those of these columns that say the same in every row; the caption says it once."""
-        same = {}
-        for at, column in enumerate(self.columns):
-            texts = {row[at].shown for row in self.rows}
-            if column.key in keys and len(texts) == 1 and len(self.rows) > 1:
-                same[at] = f"{column.title}: {texts.pop()}."
+    def said_once(self) -> "Table":
+        """Return it without those columns of words that say one thing in all of several rows; the caption says it."""
+        same = {at: texts.pop() for at, texts in enumerate(map(set, self._texts())) if self._is_same(at, texts)}
         if not same:
             return self
+        told = ", ".join(f"{self.columns[at].title} {text}" for at, text in same.items())
         kept = [at for at in range(len(self.columns)) if at not in same]
         return dataclasses.replace(
             self,
-            caption=" ".join([*same.values(), self.caption]),
+            caption=f"{self.caption} In every row: {told}.",
             columns=tuple(self.columns[at] for at in kept),
             rows=tuple(tuple(row[at] for at in kept) for row in self.rows),
         )
+
+    def _texts(self) -> list[list[str]]:
+        return [[row[at].shown for row in self.rows] for at in range(len(self.columns))]
+
+    def _is_same(self, at: int, texts: set[str]) -> bool:
+        several, words = len(self.rows) > 1, not self.columns[at].numeric
+        return several and words and len(texts) == 1 and texts != {ABSENT}
 
     @property
     def marked(self) -> bool:

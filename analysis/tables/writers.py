@@ -59,12 +59,11 @@ def to_latex(table: Table) -> str:
     r"""Write floating tables with caption and label; needs only \usepackage{booktabs}, and every cell is escaped.
 
     So that it fits a page, long words are broken, intervals stand below their values, a column of words that says the
-    same in every row becomes a sentence, and many rows go into several floats, with the sentences behind them.
+    same in every row goes into the caption, and many rows go into several floats, with the sentences behind them.
     """
-    same = _same_everywhere(table)
-    below = [*([f"In every row: {', '.join(f'{k} {v}' for k, v in same.items())}."] if same else []), *sentences(table)]
+    table = table.said_once()
+    below = sentences(table)
     notes = [r"\scriptsize\raggedright", *(rf"{escape_latex(sentence)}\par" for sentence in below)]
-    shown = [at for at, column in enumerate(table.columns) if column.title not in same]
     parts = [table.rows[at : at + FLOAT_ROWS] for at in range(0, len(table.rows), FLOAT_ROWS)]
     # Whatever stands in a float must fit one page; long sentences do not.
     inside = len(parts) < 2 and len(below) <= FLOAT_SENTENCES
@@ -79,7 +78,7 @@ def to_latex(table: Table) -> str:
         ]
         if rows:
             # Into both margins alike, where it is wider than the text.
-            lines += [r"\makebox[\linewidth][c]{%", *_tabular(table, rows, shown), "}"]
+            lines += [r"\makebox[\linewidth][c]{%", *_tabular(table, rows), "}"]
         if inside and below:
             lines += ["", r"\medskip", r"\begin{minipage}{\linewidth}", *notes, r"\end{minipage}"]
         lines.append(r"\end{table}")
@@ -95,11 +94,10 @@ def _heading(table: Table, at: int) -> list[str]:
     return [r"\addtocounter{table}{-1}", rf"\caption{{{escape_latex(table.title)} (continued).}}"]
 
 
-def _tabular(table: Table, rows: Sequence[tuple[Cell, ...]], shown: Sequence[int]) -> list[str]:
-    reasons = table.reasons
-    columns = [table.columns[at] for at in shown]
+def _tabular(table: Table, rows: Sequence[tuple[Cell, ...]]) -> list[str]:
+    columns, reasons = table.columns, table.reasons
     header = [stacked_lines(map(escape_latex, fold(column.title, HEADER)), column.numeric) for column in columns]
-    written = [[_latex_cell(row[at], table.columns[at], reasons) for at in shown] for row in rows]
+    written = [[_latex_cell(cell, of, reasons) for cell, of in zip(row, columns, strict=True)] for row in rows]
     return latex_tabular(["r" if column.numeric else "l" for column in columns], header, [("", written)])
 
 
@@ -134,14 +132,6 @@ def _latex_cell(cell: Cell, column: Column, reasons: Mapping[str, str]) -> str:
     written = [f"{before}{escape_latex(line)}{after}" for line in lines]
     written[0] += _reference(cell, reasons)
     return stacked_lines(written, column.numeric)
-
-
-def _same_everywhere(table: Table) -> dict[str, str]:
-    """Return the columns of words that say one thing in all of several rows, by title."""
-    if len(table.rows) < 2:
-        return {}
-    texts = {c.title: {cell.shown for cell in table.column(c.key)} for c in table.columns if not c.numeric}
-    return {title: text.pop() for title, text in texts.items() if len(text) == 1 and text != {ABSENT}}
 
 
 def _reference(cell: Cell, reasons: Mapping[str, str]) -> str:

@@ -156,13 +156,13 @@ def test_verdicts_say_what_was_planted(whole):
 
 def test_what_every_row_says_can_be_said_once(whole):
     table = whole["strategies"]
-    short = table.without_constant("dataset", "baseline")
-    assert short.caption.startswith("Dataset: faces@32. From: dcgan. ")
+    short = table.said_once()
+    assert short.caption == f"{table.caption} In every row: Dataset faces@32, From dcgan."
     assert [column.key for column in short.columns] == [
         column.key for column in table.columns if column.key not in ("dataset", "baseline")
     ]
     assert short.column("strategy") == table.column("strategy")
-    assert table.without_constant("strategy") is table
+    assert short.said_once() is short
 
 
 def test_two_datasets_are_put_together(tmp_path):
