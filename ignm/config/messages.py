@@ -1,6 +1,7 @@
 """Validation errors as sentences: which field, what is wrong, what is allowed."""
 
 import difflib
+from collections.abc import Sequence
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -27,7 +28,7 @@ def _is_section(annotation: Any) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
-def nearest(name: str, allowed: list[str]) -> str:
+def nearest(name: str, allowed: Sequence[str]) -> str:
     """Return ' (did you mean ...?)' where one of the allowed names is near, else an empty string."""
     close = difflib.get_close_matches(name, allowed, n=1, cutoff=0.6)
     return f" (did you mean '{close[0]}'?)" if close else ""

@@ -1,6 +1,6 @@
 """`ignm run` and its stages: search, confirm, ablate, report."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -55,11 +55,10 @@ def run(
 ) -> None:
     """Run all stages of a study: search, confirm, ablate where asked for, report. Run it again to go on."""
     question = _question(study, set_, fix, only)
-    ablation = ("ablate",) if question.ablate is not None else ()
     if dry:
-        dry_run(question, storage, address, ("search", "confirm", *ablation))
+        dry_run(question, storage, address, question.stages)
     else:
-        _stages("run", question, storage, address, ("search", "confirm", *ablation, "report"))
+        _stages("run", question, storage, address, question.stages)
 
 
 def search(
@@ -135,9 +134,9 @@ def _question(study: str, assignments: list[str], fixed: list[str], only: list[s
     return load_question(study, parse_assignments(assignments), parse_assignments(fixed, "--fix"), names)
 
 
-def _stages(command: str, question: "Question", storage: str, address: str | None, stages: Iterable[str]) -> None:
+def _stages(command: str, question: "Question", storage: str, address: str | None, stages: Sequence[str]) -> None:
     # Ray, Optuna and torch are imported only when the question is known to be a good one.
-    from search.stages import opened
+    from search.api import run_study
     from search.storage.location import locate
     from search.study.requests import StoppedByHand
 
@@ -145,9 +144,15 @@ def _stages(command: str, question: "Question", storage: str, address: str | Non
     console.print(f"study [bold]{question.name}[/bold] in {place}", highlight=False, soft_wrap=True)
     with sigterm_stops() as sigterm:
         try:
-            with opened(question, storage, console, address, command) as running:
-                for stage in stages:
-                    _finish(stage, getattr(running, stage)())
+            run_study(
+                question,
+                storage,
+                stages=stages,
+                address=address,
+                console=console,
+                command=command,
+                on_stage=_finish,
+            )
         except (KeyboardInterrupt, StoppedByHand):
             raise stopped(sigterm.came) from None
 

@@ -19,6 +19,7 @@ from spaces.strategies import STUDY_PATHS
 
 Setting = Value | tuple[str, ...]
 """A value of the config: one that an axis may have, or a list of names."""
+STAGES = ("search", "confirm", "ablate", "report")
 DOTTED = ("set", "fix")
 """Fields whose keys are dotted paths of the config."""
 
@@ -74,6 +75,11 @@ class Question(Section):
         for point in self.points:
             space.values_of(base, override(base, point))
         return space
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """What `ignm run` runs of it, in order: an ablation only where it is asked for."""
+        return tuple(stage for stage in STAGES if stage != "ablate" or self.ablate is not None)
 
     def narrowed(self, fix: dict[str, Any], only: Sequence[str]) -> "Question":
         """Return the question with more paths fixed, and only some axes searched where `only` names any.
