@@ -9,7 +9,7 @@ from rich.logging import RichHandler
 from ignm import __version__
 from ignm.errors import IgnmError
 from search.cli import checkpoints, clusters, datasets, describing, stopping, studies, training, watching
-from search.cli.console import errors
+from search.cli.console import console, errors
 
 EXIT_USER_ERROR = 2
 
@@ -42,11 +42,13 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def options(
     verbose: bool = typer.Option(False, "--verbose", "-v", help="Log what is being done."),
+    quiet: bool = typer.Option(False, "--quiet", "-q", help="Say nothing but errors, and what --json is asked for."),
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
 ) -> None:
     """Set up what all commands share."""
+    console.quiet = quiet
     logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING,
+        level=logging.ERROR if quiet else logging.INFO if verbose else logging.WARNING,
         format="%(message)s",
         handlers=[RichHandler(console=errors, show_path=False, show_time=verbose)],
     )

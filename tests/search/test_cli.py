@@ -41,6 +41,14 @@ def test_help_names_every_command(ignm):
         assert re.search(rf"\b{command}\b", text), command
 
 
+def test_quiet_says_errors_alone(ignm):
+    assert ignm("--quiet", "describe", "first") == (0, "")
+    code, text = ignm("-q", "describe", "frist")
+    assert code == 2
+    assert "did you mean 'first'?" in text
+    assert "axes" in ignm("describe", "first")[1]
+
+
 def test_a_mistyped_command_suggests_the_right_one(ignm):
     code, text = ignm("runn", "quick")
     assert code == 2
