@@ -124,9 +124,11 @@ def _in_design(ablation: Ablation, claim: Claim, dataset: str, name: str, design
 
 def _beside_the_point(ablation: Ablation, claim: Claim, found: Contrast) -> str:
     """Say why a contrast is not about its claim: nothing that the claim is of was switched."""
+    if not claim.switches:
+        return ""
     changed = changes(ablation.arms[found.without[0]], ablation.arms[found.having[0]])
     paths = [path for values in changed.values() for path in values]
-    if not claim.switches or not paths or set(paths) & set(claim.switches):
+    if not paths or set(paths) & set(claim.switches):
         return ""
     return f"not tested: {found.name} changes {', '.join(paths)} here, and none of {', '.join(claim.switches)}"
 
