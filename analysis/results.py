@@ -12,6 +12,7 @@ import pyarrow as pa
 import yaml
 
 from ignm.errors import IgnmError
+from ignm.training.filenames import EVIDENCE
 
 TEXT_COLUMNS = ("trial", "stage", "config_id", "status", "metric", "reference_id", "defects")
 WHOLE_COLUMNS = ("number", "seed")
@@ -81,7 +82,7 @@ def load_study(folder: Path) -> Study:
         asked=asked,
         rows=rows,
         axes=axes,
-        evidence=_read_mapping(folder / "best" / "evidence.json", notes),
+        evidence=_read_mapping(folder / "best" / EVIDENCE, notes),
         winner_config=_read_text(folder / "best" / "config.yaml"),
         notes=tuple(notes),
     )

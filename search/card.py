@@ -18,7 +18,7 @@ TEMPLATE = Path(__file__).with_suffix(".md.j2")
 
 def write_card(folder: StudyFolder) -> None:
     """Write, or write anew, the card of a study's winner from what the study has so far."""
-    asked, evidence = read_yaml(folder.question), read_json(folder.best / "evidence.json")
+    asked, evidence = read_yaml(folder.question), read_json(folder.evidence)
     cost = cost_of(folder, evidence)
     template = Template(TEMPLATE.read_text(encoding="utf-8"), undefined=StrictUndefined, keep_trailing_newline=True)
     text = template.render(

@@ -9,6 +9,7 @@ import sys
 import textwrap
 import types
 from collections.abc import Iterable, Iterator
+from functools import cache
 from itertools import pairwise
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -16,6 +17,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from ignm.config import Config, load_preset, preset_names
+from ignm.config.fields import fields_of
 from ignm.config.files import leaves
 from search.study.question import Question
 from spaces.reading import load_space, space_names
@@ -66,22 +68,14 @@ def _table(header: tuple[str, ...], rows: Any) -> Iterator[str]:
         yield "| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |"
 
 
-def _fields(section: type[BaseModel], path: str = "") -> Iterator[tuple[str, str, str, str]]:
+def _fields(section: type[BaseModel]) -> Iterator[tuple[str, str, str, str]]:
     """(path, allowed, default, text) of each field, those of nested sections in their places."""
-    texts = _texts(section)
-    for name, field in section.model_fields.items():
-        inner = _section(field.annotation)
-        if inner is not None:
-            yield from _fields(inner, f"{path}{name}.")
-        else:
-            yield f"`{path}{name}`", _allowed(field.annotation, field.metadata), _default(field), texts.get(name, "")
+    for path, owner, field in fields_of(section):
+        text = _texts(owner).get(path.rpartition(".")[2], "")
+        yield f"`{path}`", _allowed(field.annotation, field.metadata), _default(field), text
 
 
-def _section(annotation: Any) -> type[BaseModel] | None:
-    options = [each for each in (annotation, *get_args(annotation)) if isinstance(each, type)]
-    return next((each for each in options if issubclass(each, BaseModel)), None)
-
-
+@cache
 def _texts(section: type[BaseModel]) -> dict[str, str]:
     """What stands below each field in the code."""
     found: dict[str, str] = {}

@@ -14,6 +14,7 @@ from ignm.errors import IgnmError
 from ignm.files import atomic_directory, write_json
 from ignm.models.generator import Generator
 from ignm.training.checkpoint import load_generator, open_checkpoint
+from ignm.training.filenames import AVERAGE, CONFIG, EVIDENCE, WEIGHTS
 from ignm.training.samples import generate, grid, save_picture, save_samples
 from search.confirming import read_plan
 from search.nearest import nearest_images
@@ -46,14 +47,14 @@ def keep_winner(folder: StudyFolder, dataset: Dataset, base_id: str, evaluation:
     }
     with atomic_directory(folder.best) as directory:
         checkpoint = open_checkpoint(folder.trial(winner["trial"]).path)
-        save_config(checkpoint.config, directory / "config.yaml")
-        shutil.copyfile(checkpoint.path / "generator_ema.safetensors", directory / "generator.safetensors")
+        save_config(checkpoint.config, directory / CONFIG)
+        shutil.copyfile(checkpoint.path / AVERAGE, directory / WEIGHTS)
         generator = load_generator(checkpoint, torch.device("cpu"))
         save_samples(generator, directory / "samples.png", count=SAMPLES, columns=COLUMNS)
         real = dataset.images[:: max(1, len(dataset.images) // SAMPLES)][:SAMPLES]
         save_picture(grid(real, COLUMNS), directory / "real.png")
         save_picture(_beside_nearest(generator, dataset), directory / "nearest.png")
-        write_json(directory / "evidence.json", evidence | {"shape": asdict(checkpoint.shape)})
+        write_json(directory / EVIDENCE, evidence | {"shape": asdict(checkpoint.shape)})
     return evidence
 
 

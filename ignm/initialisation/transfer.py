@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrize import is_parametrized
 
 from ignm.errors import IgnmError
+from ignm.training import filenames
 
 NETWORKS = {
     "both": ("generator", "discriminator"),
@@ -90,16 +91,16 @@ def load_initial(
     """
     path = Path(checkpoint_path).expanduser()
     wanted = NETWORKS[networks]
-    if (path / "generator.safetensors").is_file():
+    if (path / filenames.WEIGHTS).is_file():
         if "discriminator" in wanted:
             raise IgnmError(
                 f"init.checkpoint: {path}: holds a generator alone, and init.networks {networks} takes the "
                 "discriminator too; set init.networks to generator, or init.checkpoint to a trial's folder"
             )
-        return {"generator": _read(path / "generator.safetensors")}
+        return {"generator": _read(path / filenames.WEIGHTS)}
     directory = _open(path)
-    averaged = directory / "generator_ema.safetensors"
-    both = directory / "networks.safetensors"
+    averaged = directory / filenames.AVERAGE
+    both = directory / filenames.NETWORKS
     return {
         name: _read(averaged) if name == "generator" and averaged.is_file() else _read(both, f"{name}.")
         for name in wanted

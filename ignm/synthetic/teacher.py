@@ -16,11 +16,10 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ignm.config import Config, load_config
+from ignm.config import Config
 from ignm.config.data import SyntheticConfig
 from ignm.data.cache import Dataset
 from ignm.errors import IgnmError
-from ignm.files import read_json
 from ignm.models.generator import Generator
 from ignm.models.head import Judgement
 from ignm.models.networks import build_discriminator
@@ -28,8 +27,10 @@ from ignm.models.shape import DataShape
 from ignm.synthetic.colours import to_bytes, with_channels
 from ignm.synthetic.draws import Purpose, seed_for
 from ignm.synthetic.recipe import Block, Recipe, block_of, without_source
-from ignm.training.checkpoint import load_generator_file, open_checkpoint, read_shape
+from ignm.training.checkpoint import load_generator_file, open_checkpoint
 from ignm.training.device import default_device
+from ignm.training.filenames import AVERAGE, NETWORKS
+from ignm.training.kept import read_kept
 
 VERSION = 1
 BLOCK = 64
@@ -96,15 +97,13 @@ def find(path: str | None) -> Teacher:
             f"data.synthetic.teacher: {path}: no such folder; give a checkpoint, a trial's folder or a study's best/"
         )
     try:
-        if (folder / "generator.safetensors").is_file():
-            shape = read_shape(read_json(folder / "evidence.json", "shape")["shape"])
-            return Teacher(folder / "generator.safetensors", None, load_config(folder / "config.yaml"), shape)
+        kept = read_kept(folder)
+        if kept is not None:
+            return Teacher(kept.weights, None, kept.config, kept.shape)
         checkpoint = open_checkpoint(folder)
     except IgnmError as error:
         raise IgnmError(f"data.synthetic.teacher: {error}") from None
-    except (KeyError, TypeError, ValueError, AttributeError):
-        raise IgnmError(f"data.synthetic.teacher: {folder / 'evidence.json'}: damaged") from None
-    generator, networks = (checkpoint.path / name for name in ("generator_ema.safetensors", "networks.safetensors"))
+    generator, networks = (checkpoint.path / name for name in (AVERAGE, NETWORKS))
     return Teacher(generator, networks, checkpoint.config, checkpoint.shape)
 
 

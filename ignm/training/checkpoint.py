@@ -25,6 +25,7 @@ from ignm.files import atomic_directory, write_json
 from ignm.models.generator import Generator
 from ignm.models.networks import build_generator
 from ignm.models.shape import DataShape
+from ignm.training.filenames import AVERAGE, NETWORKS, STATE
 from ignm.training.measurement import Measurement, as_measurement
 from ignm.training.trainer import Trainer, check_finite
 
@@ -92,9 +93,9 @@ def _contents(trainer: Trainer) -> dict[str, bytes]:
     state = io.BytesIO()
     torch.save(trainer.state(), state)
     return {
-        "networks.safetensors": safetensors.torch.save(weights),
-        "generator_ema.safetensors": generator_bytes(trainer.average.state_dict()),
-        "state.pt": state.getvalue(),
+        NETWORKS: safetensors.torch.save(weights),
+        AVERAGE: generator_bytes(trainer.average.state_dict()),
+        STATE: state.getvalue(),
     }
 
 
@@ -180,21 +181,19 @@ def restore(trainer: Trainer, checkpoint: Checkpoint, fingerprint: str) -> None:
             f"{checkpoint.path}: made with config {checkpoint.config.config_id} and seed {checkpoint.seed}, not with "
             f"{trainer.config.config_id} and {trainer.seed}; use another output directory"
         )
-    weights = safetensors.torch.load_file(checkpoint.path / "networks.safetensors", device=str(trainer.device))
-    average = safetensors.torch.load_file(checkpoint.path / "generator_ema.safetensors", device=str(trainer.device))
+    weights = safetensors.torch.load_file(checkpoint.path / NETWORKS, device=str(trainer.device))
+    average = safetensors.torch.load_file(checkpoint.path / AVERAGE, device=str(trainer.device))
     for name in ("generator", "discriminator"):
         own = {key.removeprefix(f"{name}."): value for key, value in weights.items() if key.startswith(f"{name}.")}
         trainer.networks()[name].load_state_dict(own)
     trainer.average.load_state_dict(average)
-    state: dict[str, Any] = torch.load(checkpoint.path / "state.pt", map_location=trainer.device, weights_only=True)
+    state: dict[str, Any] = torch.load(checkpoint.path / STATE, map_location=trainer.device, weights_only=True)
     trainer.load_state(state)
 
 
 def load_generator(checkpoint: Checkpoint, device: torch.device) -> Generator:
     """Return the averaged generator of a checkpoint, in eval mode."""
-    return load_generator_file(
-        checkpoint.path / "generator_ema.safetensors", checkpoint.config, checkpoint.shape, device
-    )
+    return load_generator_file(checkpoint.path / AVERAGE, checkpoint.config, checkpoint.shape, device)
 
 
 def load_generator_file(path: Path, config: Config, shape: DataShape, device: torch.device) -> Generator:

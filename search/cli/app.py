@@ -19,16 +19,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Find the best face-generating GAN for your images and your budget.\n\n"
-    "Begin with [bold]ignm run quick[/bold], or with your own faces: "
-    "[bold]ignm data import FOLDER --name NAME --resolution 32[/bold].",
+    help="Find the best face-generating GAN for your images and your budget, and say which change mattered.\n\n"
+    "Begin with [bold]ignm run quick[/bold], a whole study of a few minutes. With faces of your own: "
+    "[bold]ignm data import FOLDER --name NAME --resolution 32[/bold], a study's file (docs/tutorial.md shows one), "
+    "[bold]ignm run FILE[/bold]. Whatever is stopped or killed goes on with the same command.",
+    epilog="Each command tells more: [bold]ignm run --help[/bold]. Documentation: README.md and docs/.",
 )
-app.add_typer(datasets.app, name="data")
-training.register(app)
+# As they are met: bring images, run, watch, take away, look closer.
+datasets.register(app)
 studies.register(app)
 watching.register(app)
 stopping.register(app)
 checkpoints.register(app)
+training.register(app)
 describing.register(app)
 clusters.register(app)
 

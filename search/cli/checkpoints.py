@@ -6,16 +6,21 @@ from typing import Any
 
 import typer
 
-from search.cli.console import console
+from search.cli import completing
+from search.cli.console import TRAINED_PANEL, console
 
 CHECKPOINT = typer.Argument(help="A checkpoint, a trial's folder, or a study's best/.", show_default=False)
+DATA = typer.Option(
+    None,
+    help="A dataset: NAME or NAME@RESOLUTION; the checkpoint's own, when left out.",
+    autocompletion=completing.datasets_at,
+)
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
-    app.command()(sample)
-    app.command()(evaluate)
-    app.command()(leak)
+    for command in (sample, evaluate, leak):
+        app.command(rich_help_panel=TRAINED_PANEL)(command)
 
 
 def sample(
@@ -44,7 +49,7 @@ def sample(
 
 def evaluate(
     checkpoint: Path = CHECKPOINT,
-    data: str = typer.Option(None, help="A dataset: NAME or NAME@RESOLUTION; the checkpoint's own, when left out."),
+    data: str = DATA,
     images: int = typer.Option(None, help="Generated images.", show_default="as it was measured before"),
     extractor: str = typer.Option(None, help="Whose features are compared.", show_default="as it was measured before"),
     seed: int = typer.Option(None, help="Of the latents.", show_default="as it was measured before"),
@@ -52,9 +57,6 @@ def evaluate(
     metrics: str = typer.Option(None, help="More metrics, as kd,precision,recall.", show_default="as before"),
 ) -> None:
     """Measure a checkpoint against a dataset; without options, just as its study or training did."""
-    from ignm.config import Evaluation, validated
-    from ignm.metrics.evaluator import Evaluator
-    from ignm.training.device import default_device
     from ignm.training.generators import open_generator
     from search.cli.training import metric_names
     from search.displaying.loading import load_dataset
@@ -63,11 +65,10 @@ def evaluate(
     name, resolution = _dataset_of(opened.config, data)
     names = None if metrics is None else metric_names(metrics)
     given = {"images": images, "extractor": extractor, "seed": seed, "split": split, "metrics": names}
-    asked = {**_evaluation(checkpoint), **{key: value for key, value in given.items() if value is not None}}
-    evaluation = validated(Evaluation, asked, "evaluate")
+    changes = {key: value for key, value in given.items() if value is not None}
     dataset = load_dataset(console, name, resolution)
     with console.status("measuring"):
-        score = Evaluator(evaluation, dataset, default_device()).score(opened.network)
+        score = opened.evaluate(dataset, **changes)
     console.print(
         f"{score.metric} {_with_error(score.quality, score.quality_error)}, diversity {score.diversity:.4f} "
         f"({score.count} images, reference {score.reference_id})",
@@ -82,27 +83,20 @@ def evaluate(
 
 def leak(
     checkpoint: Path = CHECKPOINT,
-    data: str = typer.Option(None, help="A dataset: NAME or NAME@RESOLUTION; the checkpoint's own, when left out."),
+    data: str = DATA,
     images: int = typer.Option(1000, min=64, help="Generated images."),
     seed: int = typer.Option(0, min=0, help="Of the latents."),
 ) -> None:
     """Estimate the share of a checkpoint's images that look augmented, by each transformation."""
-    import numpy as np
-    import torch
     from rich.table import Table
 
-    from ignm.metrics.leak import PROBES, leak_estimates
     from ignm.training.generators import open_generator
-    from ignm.training.samples import generate
     from search.displaying.loading import load_dataset
 
     opened = open_generator(checkpoint)
     dataset = load_dataset(console, *_dataset_of(opened.config, data))
-    generated = torch.cat(list(generate(opened.network, images, seed))).cpu()
-    some = dataset.images[:: max(1, len(dataset.images) // 1000)]
-    real = torch.from_numpy(np.array(some)).permute(0, 3, 1, 2)
     with console.status("looking for augmentations"):
-        found = leak_estimates(generated, real, PROBES)
+        found = opened.leaks(dataset, images, seed)
     table = Table("transformation", "share", "standard error", box=None, padding=(0, 2, 0, 0))
     for name, each in found.items():
         known = not math.isnan(each.share)
@@ -126,14 +120,3 @@ def _dataset_of(config: Any, data: str | None) -> tuple[str, int]:
         return config.data.name, config.data.resolution
     changes = dataset_changes(data, config.data.resolution, resolution_was_set=False)
     return str(changes["data.name"]), int(str(changes["data.resolution"]))
-
-
-def _evaluation(path: Path) -> dict[str, Any]:
-    """How a study's winner, or a trial, was measured; nothing where that is not known."""
-    from ignm.files import read_json
-
-    for place in (path / "evidence.json", path / "trial.json", path.parent / "trial.json"):
-        if place.exists():
-            known: dict[str, Any] = read_json(place).get("evaluation", {})
-            return known
-    return {}

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from search.cli.console import console
+from search.cli import completing
+from search.cli.console import BESIDE_PANEL, console
 
 if TYPE_CHECKING:
     from ignm.data.cache import Dataset
@@ -17,7 +18,7 @@ cluster = typer.Typer(
 
 def register(app: typer.Typer) -> None:
     """Add the group to the application."""
-    app.add_typer(cluster, name="cluster")
+    app.add_typer(cluster, name="cluster", rich_help_panel=BESIDE_PANEL)
 
 
 @cluster.command()
@@ -49,7 +50,12 @@ def check(
 def preflight(
     address: str = typer.Option("auto", help="A Ray cluster; `auto` for the one that this machine is part of."),
     storage: str = typer.Option("studies", help="Folder or URI that is to hold the studies."),
-    data: str = typer.Option(None, metavar="NAME@RESOLUTION", help="A dataset that every node must have."),
+    data: str = typer.Option(
+        None,
+        metavar="NAME@RESOLUTION",
+        help="A dataset that every node must have.",
+        autocompletion=completing.datasets_at,
+    ),
 ) -> None:
     """Let every node of a running cluster show that a trial could run on it; ends with 2 where one could not."""
     from rich.table import Table

@@ -11,6 +11,9 @@ from types import FrameType
 import typer
 from rich.console import Console
 
+STUDY_PANEL, TRAINED_PANEL, SINGLE_PANEL = "A study", "What was trained", "One configuration, or a space"
+BESIDE_PANEL = "Images and machines"
+"""Headings of the commands in the help."""
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
 

@@ -11,21 +11,29 @@ from rich.filesize import decimal
 from rich.progress import Progress, TextColumn
 from rich.table import Table
 
-from search.cli.console import EXIT_INTERRUPTED, console, errors
+from search.cli import completing
+from search.cli.console import BESIDE_PANEL, EXIT_INTERRUPTED, console, errors
 
 if TYPE_CHECKING:
     from ignm.data.importing import ImportReport
 
+NAME = typer.Argument(help="A dataset.", autocompletion=completing.datasets)
 SHOWN_SKIPS = 20
 EXIT_DIFFERENT = 1
 SECONDS_BETWEEN_LINES = 10.0
 
-app = typer.Typer(no_args_is_help=True, help="Bring images in, list them, look at them, check them.")
+data = typer.Typer(no_args_is_help=True, help="Bring images in, list them, look at them, check them.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group to the application."""
+    app.add_typer(data, name="data", rich_help_panel=BESIDE_PANEL)
+
 
 # The commands import what they run when they run: torch and Ray take seconds, and `ignm --help` must not.
 
 
-@app.command("import")
+@data.command("import")
 def import_(
     source: str = typer.Argument(
         help="A folder, a zip, parquet files or a URI; celeba:DIR, ffhq:DIR, lsun:DIR as published."
@@ -132,7 +140,7 @@ def _print_report(name: str, resolution: int, report: "ImportReport") -> None:
     )
 
 
-@app.command("list")
+@data.command("list")
 def list_() -> None:
     """List the datasets that are here."""
     from ignm.data.cache import data_root
@@ -168,9 +176,9 @@ def _described(name: str, resolution: int) -> tuple[str, ...]:
     return (*map(str, counts), str(labels), dataset.fingerprint, decimal(size))
 
 
-@app.command()
+@data.command()
 def show(
-    name: str = typer.Argument(help="A dataset."),
+    name: str = NAME,
     resolution: int = typer.Option(..., help="Its resolution."),
     split: Literal["train", "test"] = typer.Option("train", help="The images to train on, or those held out."),
     out: Path = typer.Option(Path("dataset.png"), help="Where the grid goes."),
@@ -192,9 +200,9 @@ def show(
     console.print(f"{out}: {min(count, len(images))} of {len(images)} images of '{name}' ({split})")
 
 
-@app.command()
+@data.command()
 def verify(
-    name: str = typer.Argument(help="A dataset."),
+    name: str = NAME,
     resolution: int = typer.Option(..., help="Its resolution."),
 ) -> None:
     """Check that a dataset's pixels, labels and split are still those that were imported."""
@@ -218,9 +226,9 @@ def verify(
         )
 
 
-@app.command()
+@data.command()
 def pool(
-    name: str = typer.Argument(help="A dataset."),
+    name: str = NAME,
     resolution: int = typer.Option(..., help="Its resolution."),
     set_: list[str] = typer.Option(
         [], "--set", metavar="PATH=VALUE", help="A value under data.synthetic; may be repeated."

@@ -7,7 +7,8 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from search.cli.console import console
+from search.cli import completing
+from search.cli.console import SINGLE_PANEL, console
 
 if TYPE_CHECKING:
     from ignm.config import Config
@@ -16,14 +17,28 @@ if TYPE_CHECKING:
 COUNTED = 10**6
 """Numbers of combinations from here on are told as powers of ten."""
 
-NAME = typer.Argument(help="A preset, a space, or the YAML file of a config or of a space.", show_default=False)
-SET = typer.Option([], "--set", metavar="PATH=VALUE", help="Change a value of the config; may be repeated.")
-PRESET = typer.Option("dcgan", help="What a space is described on top of: its conditions depend on it.")
+NAME = typer.Argument(
+    help="A preset, a space, or the YAML file of a config or of a space.",
+    show_default=False,
+    autocompletion=completing.describable,
+)
+SET = typer.Option(
+    [],
+    "--set",
+    metavar="PATH=VALUE",
+    help="Change a value of the config; may be repeated.",
+    autocompletion=completing.config_assignments,
+)
+PRESET = typer.Option(
+    "dcgan",
+    help="What a space is described on top of: its conditions depend on it.",
+    autocompletion=completing.presets,
+)
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
-    app.command()(describe)
+    app.command(rich_help_panel=SINGLE_PANEL)(describe)
 
 
 def describe(name: str = NAME, set_: list[str] = SET, preset: str = PRESET) -> None:

@@ -1,5 +1,6 @@
 """Sentences that several commands say."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -7,7 +8,7 @@ if TYPE_CHECKING:
     from search.judging_best import Judged
 
 
-def winner_sentence(evidence: dict[str, Any]) -> str:
+def winner_sentence(evidence: Mapping[str, Any]) -> str:
     """Who won, by how much, and beside what."""
     spread = f" ± {evidence['sd']:.2f}" if evidence["sd"] is not None else ""
     count = len(evidence["seeds"])
@@ -55,7 +56,7 @@ def judged_sentences(judged: "Judged") -> list[str]:
     return lines
 
 
-def cost_sentence(cost: dict[str, float]) -> str:
+def cost_sentence(cost: Mapping[str, float]) -> str:
     """What training the winner took."""
     from analysis.formatting import amount, duration
 

@@ -5,26 +5,36 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from search.cli.console import console, sigterm_stops, stopped
+from search.cli import completing
+from search.cli.console import STUDY_PANEL, console, sigterm_stops, stopped
 from search.cli.dry_running import dry_run
-from search.cli.places import FOLDER, STORAGE, open_folder
+from search.cli.places import FOLDER, STORAGE
 from search.cli.sentences import ablation_sentence, winner_sentence
 
 if TYPE_CHECKING:
     from search.study.question import Question
 
-STUDY = typer.Argument(help="A study's YAML file, or one that comes with ignm: quick.", show_default=False)
+STUDY = typer.Argument(
+    help="A study's YAML file, or one that comes with ignm: quick.",
+    show_default=False,
+    autocompletion=completing.studies,
+)
 ADDRESS = typer.Option(
     None, help="A Ray cluster; `auto` for the one that this machine is part of. A local Ray, when left out."
 )
 SET = typer.Option(
-    [], "--set", metavar="PATH=VALUE", help="Change the study, for example budget.trials=20; may be repeated."
+    [],
+    "--set",
+    metavar="PATH=VALUE",
+    help="Change the study, for example budget.trials=20; may be repeated.",
+    autocompletion=completing.study_assignments,
 )
 FIX = typer.Option(
     [],
     "--fix",
     metavar="PATH=VALUE",
     help="Give a path of the config this value in every trial, and search it no more; may be repeated.",
+    autocompletion=completing.config_assignments,
 )
 ONLY = typer.Option(
     [],
@@ -32,6 +42,7 @@ ONLY = typer.Option(
     metavar="STRATEGY|PATH",
     help="Search only the axes of this strategy (data, structure, init, loss, optim) or this path; may be repeated, or "
     "a list with commas.",
+    autocompletion=completing.narrowings,
 )
 DRY_RUN = typer.Option(
     False, "--dry-run", help="Say what would be run, for how long and at what cost; begin and write nothing."
@@ -41,7 +52,7 @@ DRY_RUN = typer.Option(
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     for command in (run, search, confirm, ablate, report):
-        app.command()(command)
+        app.command(rich_help_panel=STUDY_PANEL)(command)
 
 
 def run(
@@ -116,13 +127,10 @@ def report(
     notebooks: bool = typer.Option(True, help="Execute the notebooks too, which takes some seconds."),
 ) -> None:
     """Write a study's report from whatever it has so far."""
-    from analysis.report import build_report
-    from search.study.results import write_results
+    from search.report import report_study
 
-    opened = open_folder(folder, storage)
-    write_results(opened)
     with console.status("writing the report"):
-        page = build_report(opened.path, notebooks)
+        page = report_study(folder, storage, notebooks)
     console.print(f"report: {page}", highlight=False, soft_wrap=True)
 
 

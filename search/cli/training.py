@@ -6,14 +6,13 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from search.cli.console import console, stopped
-
-POINTS = 8
+from search.cli import completing
+from search.cli.console import SINGLE_PANEL, console, stopped
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
-    app.command()(train)
+    app.command(rich_help_panel=SINGLE_PANEL)(train)
 
 
 def metric_names(listed: str) -> list[str]:
@@ -22,12 +21,20 @@ def metric_names(listed: str) -> list[str]:
 
 
 def train(
-    preset: str = typer.Option(None, help="A preset's name."),
+    preset: str = typer.Option(None, help="A preset's name.", autocompletion=completing.presets),
     config: Path = typer.Option(None, help="A config's YAML file."),
-    data: str = typer.Option(None, help="A dataset: NAME, or NAME@RESOLUTION; the config's own, when left out."),
+    data: str = typer.Option(
+        None,
+        help="A dataset: NAME, or NAME@RESOLUTION; the config's own, when left out.",
+        autocompletion=completing.datasets_at,
+    ),
     kimg: float = typer.Option(..., min=0.01, help="Budget in thousands of real images shown to the discriminator."),
     set_: list[str] = typer.Option(
-        [], "--set", metavar="PATH=VALUE", help="Change a value of the config; may be repeated."
+        [],
+        "--set",
+        metavar="PATH=VALUE",
+        help="Change a value of the config; may be repeated.",
+        autocompletion=completing.config_assignments,
     ),
     seed: int = typer.Option(0, min=0, help="Of weights, data order and latents."),
     images: int = typer.Option(5_000, min=16, help="Generated images in each measurement."),
@@ -36,12 +43,11 @@ def train(
     out: Path = typer.Option(..., help="Where checkpoints, measurements and samples go; run again to continue there."),
 ) -> None:
     """Train one configuration, measure it, keep its checkpoints."""
-    from ignm.config import TrialSpec, load_config, load_preset, override, parse_assignments, validated
+    import ignm
+    from ignm.config import load_config, load_preset, override, parse_assignments
     from ignm.errors import IgnmError
-    from ignm.metrics.evaluator import Evaluator
     from ignm.training.device import default_device, describe
     from ignm.training.trainer import DivergedError
-    from ignm.training.trial import run_trial
     from search.displaying.loading import load_dataset
 
     if (preset is None) == (config is None):
@@ -50,21 +56,21 @@ def train(
     chosen = load_preset(preset, changes) if config is None else load_config(config, changes)
     if data is not None:
         chosen = override(chosen, dataset_changes(data, chosen.data.resolution, "data.resolution" in changes))
-    points = (*(kimg * part / POINTS for part in range(1, POINTS)), kimg)
     evaluation = {"images": images, "split": split, "metrics": metric_names(metrics)}
-    asked = {"config": chosen, "seed": seed, "kimg": kimg, "measure_at": points, "evaluation": evaluation}
-    spec = validated(TrialSpec, asked, "train")
-    device = default_device()
     dataset = load_dataset(console, chosen.data.name, chosen.data.resolution)
-    with console.status("computing the reference statistics"):
-        evaluator = Evaluator(spec.evaluation, dataset, device)
-    console.print(f"config {chosen.config_id}, {len(dataset.images)} images, {describe(device)}", highlight=False)
     columns = (TextColumn("{task.completed:.1f}/{task.total:g} kimg"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("training", total=kimg)
+        bar.console.print(
+            f"config {chosen.config_id}, {len(dataset.images)} images, {describe(default_device())}", highlight=False
+        )
         try:
-            for each in run_trial(spec, dataset, out, evaluator, device, lambda at: bar.update(task, completed=at)):
-                if each.point == points[0]:
+            measurements = ignm.train(
+                chosen, kimg, out, seed=seed, evaluation=evaluation, dataset=dataset,
+                on_progress=lambda at: bar.update(task, completed=at),
+            )  # fmt: skip
+            for number, each in enumerate(measurements):
+                if number == 0:
                     _tell_copied(bar.console, out)
                 bar.update(task, completed=each.kimg)
                 bar.console.print(

@@ -100,7 +100,7 @@ def _spent(standing: Standing) -> Text:
 
 
 def _winner(standing: Standing) -> Text:
-    done = (standing.folder.best / "evidence.json").exists()
+    done = standing.folder.evidence.exists()
     return Text(f"winner: {standing.folder.best}" if done else "winner: not confirmed yet")
 
 

@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from ignm.errors import IgnmError
+from ignm.training.filenames import EVIDENCE
 from search.storage.manifest import Manifest, Seen, seen_now
 from search.storage.remote import Entry, Remote
 
-LAST = {"evidence.json", "index.html", "status.json"}
+LAST = {EVIDENCE, "index.html", "status.json"}
 """Files by which a reader judges that the ones beside them are there: pushed after those."""
 ONCE = {"status.json"}
 """Files that are written once, by whoever is first; the first word stands."""

@@ -14,6 +14,7 @@ from ignm.config import TrialSpec, validated
 from ignm.errors import IgnmError
 from ignm.files import read_json, write_json
 from ignm.training.checkpoint import keep_newest
+from ignm.training.filenames import EVIDENCE
 from ignm.training.measurement import read_measurements
 from ignm.training.patience import SECONDS, patiently
 
@@ -160,6 +161,11 @@ class StudyFolder:
     def best(self) -> Path:
         """The winner."""
         return self.path / "best"
+
+    @property
+    def evidence(self) -> Path:
+        """How the winner won; there from the end of the confirm stage on."""
+        return self.best / EVIDENCE
 
     @property
     def plan(self) -> Path:

@@ -42,7 +42,7 @@ class Standing:
         if self.alive:
             return False
         if self.question.ablate is None:
-            return (self.folder.best / "evidence.json").exists()
+            return self.folder.evidence.exists()
         return self.folder.ablation.exists() and bool(read_json(self.folder.ablation).get("complete"))
 
     @property
@@ -107,7 +107,7 @@ class Standing:
                 {"field": each.field, "asked": each.asked, "used": each.used, "unit": each.unit, "over": each.over}
                 for each in self.limits
             ],
-            "winner": str(self.folder.best) if (self.folder.best / "evidence.json").exists() else None,
+            "winner": str(self.folder.best) if self.folder.evidence.exists() else None,
         }
 
 

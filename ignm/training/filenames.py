@@ -1,0 +1,6 @@
+"""What the files of a checkpoint, and of a study's best/, are called."""
+
+NETWORKS, AVERAGE, STATE = "networks.safetensors", "generator_ema.safetensors", "state.pt"
+"""Of a checkpoint: both networks as they are trained, the averaged generator, all else that training goes on from."""
+WEIGHTS, CONFIG, EVIDENCE = "generator.safetensors", "config.yaml", "evidence.json"
+"""Of best/: the winner's averaged generator, its config, how it won."""
