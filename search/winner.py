@@ -44,6 +44,7 @@ def keep_winner(folder: StudyFolder, dataset: Dataset, base_id: str, evaluation:
         "baseline": next((each for each in confirmed if each["config_id"] == base_id), None),
         "candidates": confirmed,
         "evaluation": evaluation.model_dump(mode="json"),
+        "licence": dataset.licence,
     }
     with atomic_directory(folder.best) as directory:
         checkpoint = open_checkpoint(folder.trial(winner["trial"]).path)

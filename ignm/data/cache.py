@@ -57,6 +57,8 @@ class Description(BaseModel):
     """What the images had to be like to get in."""
     left_out: dict[str, int] = {}
     """How many images were not, by reason."""
+    licence: str | None = None
+    """What the images may be used for, as far as whoever imported them, or published them, says."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +68,8 @@ class Dataset:
     `images` uint8 (N, R, R, C), memory-mapped, C 1 or 3; `classes` int64 (N, A), -1 = missing, A in the order of
     `class_names`; `continuous` float32 (N, K), NaN = missing; `test_images`, `test_classes` and `test_continuous` the
     same of the images that are held out, views of the same files; `class_names` are those of all images. Equal
-    fingerprints mean equal pixels, labels, resolution, resize and split; of `embedded`, equal faces, whose pixels
+    fingerprints mean equal pixels, labels, resolution, resize and split (`licence` is what the images may be used for,
+    None where nobody said); of `embedded`, equal faces, whose pixels
     differ by 1/255 here and there between processors. Pickles as its path: a process that receives it maps the same
     files, and all processes share their pages.
     """
@@ -87,6 +90,7 @@ class Dataset:
     test_classes: npt.NDArray[np.int64]
     test_continuous: npt.NDArray[np.float32]
     left_out: dict[str, int] = field(default_factory=dict)
+    licence: str | None = None
 
     def __len__(self) -> int:
         """Return the number of images to train on."""
@@ -149,6 +153,7 @@ def read_dataset(path: Path) -> Dataset:
         test_classes=classes[train:],
         test_continuous=continuous[train:],
         left_out=description.left_out,
+        licence=description.licence,
     )
 
 

@@ -72,6 +72,7 @@ def import_dataset(
     test_share: float | None = None,
     filters: Sequence[Filter] = (),
     filter_settings: Mapping[str, Any] | None = None,
+    licence: str | None = None,
     root: Path | None = None,
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
@@ -83,9 +84,10 @@ def import_dataset(
     Images that cannot be read are passed over and reported. `channels` 1 or 3 forces grey or colour; None makes the
     dataset grey if every image is. `test_share` in [0, 0.5] is held out by a hash of the images' names; None keeps to
     the source's own partition. `filters` leave images out; `filter_settings` (JSON) say what they were made from, are
-    kept with the dataset, and without them an import with filters cannot go on after an interruption. `progress` gets
-    images done and total, `tell` what becomes of an import that was interrupted. The number of `workers` does not
-    change the result.
+    kept with the dataset, and without them an import with filters cannot go on after an interruption. `licence` says
+    what the images may be used for, and stands on the cards of models; None: what their publisher says, if known.
+    `progress` gets images done and total, `tell` what becomes of an import that was interrupted. The number of
+    `workers` does not change the result.
 
     An import that is killed or stopped, or whose disk is full, keeps what it has done, hidden: the same call goes on
     from there. Raises IgnmError if the name, resolution, source or labels are not valid, the dataset exists and
@@ -117,6 +119,7 @@ def import_dataset(
                 test=test,
                 filters=filter_settings,
                 left_out=Counter(reason for _, reason in partial.outcome.left_out),
+                licence=licence or opened.licence,
             )
             partial.publish(target.path)
         warnings = _warnings(opened, description, partial, labels)

@@ -21,6 +21,7 @@ from ignm.files import set_aside
 
 EMBEDDED = "embedded"
 EMBEDDED_COUNT = 10_000
+EMBEDDED_LICENCE = "Apache-2.0, drawn by IGNM; nobody is on them"
 _SEED = 0
 _CHUNK = 500
 
@@ -129,5 +130,5 @@ def _draw(root: Path, resolution: int, source: str, progress: Progress | None) -
             tuple(faces.CONTINUOUS_NAMES),
         )
         # Pixels differ by 1/255 here and there between processors; the faces and their identity do not.
-        writer.finish(labels, (), source, recipe=source)
+        writer.finish(labels, (), source, recipe=source, licence=EMBEDDED_LICENCE)
     return read_dataset(root / EMBEDDED / str(resolution))

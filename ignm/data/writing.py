@@ -71,11 +71,13 @@ class DatasetWriter:
         test: int = 0,
         filters: Mapping[str, Any] | None = None,
         left_out: Mapping[str, int] | None = None,
+        licence: str | None = None,
     ) -> Description:
         """Write labels and description; `labels` has one row per appended image, the last `test` are held out.
 
         The fingerprint is that of pixels and labels, or, with a `recipe` that says all that decides them, its own.
-        `filters` says what images had to be like, `left_out` how many were not, by reason.
+        `filters` says what images had to be like, `left_out` how many were not, by reason; `licence` what they may be
+        used for.
         """
         digest = self._pixels.close()
         described = Description(
@@ -93,6 +95,7 @@ class DatasetWriter:
             test=test,
             filters=dict(filters or {}),
             left_out=dict(left_out or {}),
+            licence=licence,
         )
         if recipe is None:
             fingerprint = fingerprint_of(described, digest, labels.classes, labels.continuous)

@@ -48,6 +48,9 @@ def import_(
     drop_duplicates: int = typer.Option(
         None, metavar="BITS", help="Leave out near duplicates, whose hashes differ in at most so many bits of 64."
     ),
+    licence: str = typer.Option(
+        None, help="What the images may be used for, in words; it stands on the cards of models trained on them."
+    ),
     overwrite: bool = typer.Option(False, help="Replace a dataset of this name and resolution."),
 ) -> None:
     """Decode images once into an array that all trials share; stopped or killed, the same command goes on."""
@@ -70,6 +73,7 @@ def import_(
                 test_share=test_share,
                 filters=filters,
                 filter_settings=settings,
+                licence=licence,
                 overwrite=overwrite,
                 progress=progress,
                 tell=_tell,

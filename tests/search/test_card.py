@@ -9,11 +9,14 @@ from search.card import write_card
 
 @pytest.fixture
 def card(tmp_path, question):
-    def write(*qualities):
+    def write(*qualities, licence=None):
         folder = begun(tmp_path, question)
         run = trial_of(folder, question, 0, (1.0, 12.0), (2.0, 10.0), stage="confirm", status="completed")
         evidence = evidence_of(*qualities, trial=run.name)
-        write_json(folder.best / "evidence.json", evidence | {"evaluation": {"images": 5000}, "reference_id": "ref"})
+        write_json(
+            folder.best / "evidence.json",
+            evidence | {"evaluation": {"images": 5000}, "reference_id": "ref", "licence": licence},
+        )
         write_card(folder)
         return (folder.best / "README.md").read_text(encoding="utf-8")
 
@@ -32,3 +35,10 @@ def test_it_says_how_good_and_how_sure(card):
 def test_it_does_not_claim_what_seeds_do_not_show(card):
     text = card([10.0, 14.0], [11.0, 12.0])
     assert "not shown to be better than trial-b" in text
+
+
+def test_it_says_what_is_known_of_the_images_licence(card):
+    assert "licence of the images was not given at their import (`ignm data import --licence`)" in card([10.0, 10.4])
+    text = card([10.0, 10.4], licence="CC BY 4.0, Example Archive")
+    assert "Licence of the images, as it was given at their import: CC BY 4.0, Example Archive." in text
+    assert "was not given" not in text

@@ -8,6 +8,7 @@ from PIL import Image
 from support.pictures import flat, zip_of
 
 from ignm.data import importing, workers
+from ignm.data.store import open_dataset
 from search.cli import datasets
 
 
@@ -135,3 +136,12 @@ def test_a_trial_is_measured_on_what_was_held_out(ignm, pictures):
     assert (code, re.search(r"cutout (\d\.\d\d \d\.\d\d|not to be told)", text) is not None) == (0, True), text
     code, text = ignm(*train, "--split", "tset", "--out", "x")
     assert (code, "evaluation.split" in text and "'train', 'test'" in text) == (2, True), text
+
+
+def test_a_licence_goes_with_the_images(ignm, pictures):
+    assert ignm("data", "import", pictures, *MINE, "--licence", "CC BY 4.0")[0] == 0
+    assert open_dataset("mine", 16).licence == "CC BY 4.0"
+    before = open_dataset("mine", 16).fingerprint
+    assert ignm("data", "import", pictures, *MINE, "--overwrite")[0] == 0
+    # What the images may be used for changes none of their pixels.
+    assert (open_dataset("mine", 16).licence, open_dataset("mine", 16).fingerprint) == (None, before)

@@ -27,6 +27,7 @@ from ignm.data.sources.published import Published, find_published
 from ignm.data.sources.source import Source, UnreadableImageError
 from ignm.errors import IgnmError
 
+LICENCE = "CelebA's release agreement: non-commercial research only"
 FOLDERS = ("img_align_celeba", "img_align_celeba_png")
 WIDTH, HEIGHT = 178, 218
 _TRAIN = 0
@@ -47,6 +48,7 @@ def open_celeba(files: Files, stack: ExitStack) -> Source:
         labels=lambda: _labels(published),
         test=_held_out(published),
         identity=published.identity,
+        licence=LICENCE,
     )
 
 

@@ -18,6 +18,7 @@ FOLDERS = ("thumbnails128x128", "images1024x1024")
 METADATA = "ffhq-dataset-v2.json"
 HELD_OUT = {"training": False, "validation": True}
 POINTS = 68
+LICENCE = "CC BY-NC-SA 4.0 as a dataset, each image under its own licence (ffhq-dataset-v2.json)"
 _PIXELS = 1024.0
 
 
@@ -33,7 +34,7 @@ def open_ffhq(files: Files, stack: ExitStack) -> Source:
         raise IgnmError(f"{files.where} holds {' and '.join(both)}. Give one of them, as in ffhq:DIR/{both[0]}.")
     published = find_published(files, stack, FOLDERS, (METADATA,))
     if METADATA not in published.tables:
-        return Source(files.title, published.names, published.read, identity=published.identity)
+        return Source(files.title, published.names, published.read, identity=published.identity, licence=LICENCE)
     entries = _match(published, _parse(files, published.table(METADATA)))
     return Source(
         title=files.title,
@@ -42,6 +43,7 @@ def open_ffhq(files: Files, stack: ExitStack) -> Source:
         labels=lambda: _labels(entries),
         test=frozenset(index for index, entry in enumerate(entries) if entry.held_out),
         identity=published.identity,
+        licence=LICENCE,
     )
 
 

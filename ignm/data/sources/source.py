@@ -43,6 +43,8 @@ class Source:
     """Indices of the images that the source itself holds out."""
     identity: str = ""
     """Digest of what the source holds as far as a look at names, sizes and times tells; "" where nothing does."""
+    licence: str | None = None
+    """What its publisher says that the images may be used for; None where that is not known."""
 
 
 class NamesOnDemand(Sequence[str], ABC):
