@@ -1,5 +1,6 @@
 """Where user-facing text goes, and what is said when a command is stopped."""
 
+import os
 import shlex
 import signal
 import sys
@@ -17,7 +18,11 @@ BESIDE_PANEL = "Images and machines"
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
 
-console = Console()
+WIDE = 130
+"""Columns of what is written into files and pipes, and from which on tables show all they have."""
+
+# Rich would break lines at 80 where nobody sees a terminal's edge.
+console = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDE)
 errors = Console(stderr=True)
 
 

@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from search.cli import completing
-from search.cli.console import SINGLE_PANEL, console
+from search.cli.console import SINGLE_PANEL, WIDE, console
 
 if TYPE_CHECKING:
     from ignm.config import Config
@@ -74,15 +74,18 @@ def describe_space(space: "Space", base: "Config") -> None:
         f"{_plural(size.continuous, 'continuous dimension', 'continuous dimensions')}",
         highlight=False,
     )
+    sourced = console.width >= WIDE
     table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column("axis", no_wrap=True, overflow="fold")
-    for heading in ("strategy", "values", "exists with", "source"):
-        table.add_column(heading, overflow="fold")
+    for heading in ("axis", "strategy", "values", "exists with", *(("source",) if sourced else ())):
+        table.add_column(heading, no_wrap=heading in ("axis", "strategy"), overflow="fold")
     for axis in space.axes:
         domain = possible.get(axis.path, axis).domain
-        cells = (axis.path, axis.strategy, domain.describe(), axis.describe_condition(), axis.source)
+        cells = [axis.path, axis.strategy, domain.describe(), axis.describe_condition()]
+        cells += [axis.source] if sourced else []
         table.add_row(*map(escape, cells), style=None if axis.path in possible else "dim")
     console.print(table)
+    if not sourced:
+        console.print(f"sources are in docs/reference.md, and here from {WIDE} columns on", style="dim")
 
 
 def _kind(name: str) -> str:
