@@ -5,20 +5,23 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 STAMP := $(VENV)/.ready
+INSTALL = @$(BIN)/uv pip install --quiet --system-certs --python $(BIN)/python --compile-bytecode
 TRACKED := requirements.lock pyproject.toml
 
 .PHONY: setup demo test test-slow test-cluster test-gpu lint bench reference lock clean
 
 setup: $(STAMP)
 
-# Bytecode is compiled once here: without it, every process that Ray starts takes twice as long.
+# Bytecode is compiled once here: without it, every process that Ray starts takes twice as long. The project is on the
+# path as a folder (compat): by a finder of setuptools' own, a clone called ignm hides it from its parent folder.
 $(STAMP): $(TRACKED)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "ignm needs Python 3.11 or newer; say which with: make PYTHON=python3.12 setup"; exit 1; }
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet uv==$(UV_VERSION)
-	$(BIN)/uv pip install --python $(BIN)/python --compile-bytecode -r requirements.lock
-	$(BIN)/uv pip install --python $(BIN)/python --compile-bytecode --no-deps -e .
+	@echo "setting up $(VENV)/, once: about 3 GB to download, 7 GB on disk"
+	@$(BIN)/python -m pip install --quiet uv==$(UV_VERSION)
+	$(INSTALL) -r requirements.lock
+	$(INSTALL) --no-deps --config-settings editable_mode=compat -e .
 	@touch $(STAMP)
 
 demo: setup

@@ -80,13 +80,16 @@ def preset_names() -> list[str]:
     return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
 
 
-def load_preset(name: str, overrides: Mapping[str, Any] | None = None) -> Config:
-    """Return a preset, changed at the paths in `overrides`; raise IgnmError for an unknown one."""
+def load_preset(name: str, overrides: Mapping[str, Any] | None = None, called: str | None = None) -> Config:
+    """Return a preset, changed at the paths in `overrides`; raise IgnmError for an unknown one.
+
+    called: how messages call the preset with its changes; by their paths, when left out.
+    """
     names = preset_names()
     if name not in names:
         raise IgnmError(f"preset '{name}' does not exist{nearest(name, names)}; presets: {', '.join(names)}")
     text = (resources.files("ignm.config") / "presets" / f"{name}.yaml").read_text(encoding="utf-8")
-    return _with_overrides(parse_yaml(text, f"preset {name}"), overrides or {}, f"preset {name}")
+    return _with_overrides(parse_yaml(text, f"preset {name}"), overrides or {}, f"preset {name}", called)
 
 
 def override(config: Config, changes: Mapping[str, Any]) -> Config:
@@ -155,9 +158,9 @@ def set_path(tree: dict[str, Any], path: str, value: Any) -> None:
     section[last] = value
 
 
-def _with_overrides(tree: Any, changes: Mapping[str, Any], source: str) -> Config:
+def _with_overrides(tree: Any, changes: Mapping[str, Any], source: str, called: str | None = None) -> Config:
     if not isinstance(tree, dict):
         return validated(Config, tree, source)
     for path, value in changes.items():
         set_path(tree, path, value)
-    return validated(Config, tree, f"{source} with {', '.join(changes)}" if changes else source)
+    return validated(Config, tree, called or (f"{source} with {', '.join(changes)}" if changes else source))

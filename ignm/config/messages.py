@@ -1,6 +1,7 @@
 """Validation errors as sentences: which field, what is wrong, what is allowed."""
 
 import difflib
+import re
 from collections.abc import Sequence
 from typing import Any, TypeVar, get_args
 
@@ -46,8 +47,26 @@ def _sentence(model: type[BaseModel], error: Any) -> str:
         text = str(error["ctx"]["error"])
         return f"{path}: {text}" if path else text
     if error["type"] == "literal_error":
-        return f"{path}: {error['input']!r} is not one of {error['ctx']['expected'].replace(' or ', ', ')}"
-    return f"{path}: {error['msg'][0].lower()}{error['msg'][1:]}, not {error['input']!r}"
+        expected = error["ctx"]["expected"].replace(" or ", ", ")
+        near = nearest(str(error["input"]), re.findall("'([^']*)'", expected))
+        return f"{path}: {error['input']!r} is not one of {expected}{near}"
+    # How a library tried to read it helps nobody.
+    said = error["msg"].partition(", unable to parse")[0]
+    return f"{path}: {said[0].lower()}{said[1:]}, not {error['input']!r}"
+
+
+def _told(faults: Sequence[Any]) -> list[Any]:
+    """The faults that somebody made, unknown keys first: what is missing is often just mistyped."""
+    # A field that may be null reports each alternative; the null one is noise.
+    made = [fault for fault in faults if fault["type"] != "none_required"]
+    places = [fault["loc"] for fault in made]
+
+    def follows(fault: Any) -> bool:
+        # A list is called too short once its only item is wrong.
+        size = len(fault["loc"])
+        return fault["type"] == "too_short" and any(len(each) > size and each[:size] == fault["loc"] for each in places)
+
+    return sorted((fault for fault in made if not follows(fault)), key=lambda fault: fault["type"] != "extra_forbidden")
 
 
 def validated(model: type[M], value: Any, source: str) -> M:
@@ -57,10 +76,5 @@ def validated(model: type[M], value: Any, source: str) -> M:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        lines: dict[str, None] = {}
-        for fault in error.errors():
-            # A field that may be null reports each alternative; the null one is noise.
-            if fault["type"] == "none_required":
-                continue
-            lines[_sentence(model, fault)] = None
+        lines = dict.fromkeys(_sentence(model, fault) for fault in _told(error.errors()))
         raise IgnmError("\n  ".join([f"{source}: not valid", *lines])) from None

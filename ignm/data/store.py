@@ -85,8 +85,10 @@ def _missing(name: str, resolution: int, root: Path) -> IgnmError:
     close = difflib.get_close_matches(name, [other for other in existing if other != name], n=1)
     suggestion = f" Did you mean {close[0]!r}?" if close and name not in existing else ""
     known = "; ".join(f"{other} ({', '.join(map(str, sizes))})" for other, sizes in existing.items())
+    elsewhere = f" It is here at {', '.join(map(str, existing[name]))}." if name in existing else ""
     return IgnmError(
-        f"There is no dataset {name!r} at resolution {resolution} under {root}.{suggestion} There are: {known}. "
+        f"There is no dataset {name!r} at resolution {resolution} under {root}.{elsewhere}{suggestion} "
+        f"There are: {known}. "
         f"To add it: ignm data import SOURCE --name {name} --resolution {resolution}"
     )
 

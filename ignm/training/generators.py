@@ -25,7 +25,7 @@ from ignm.metrics.quality import Score
 from ignm.models.generator import Generator
 from ignm.training.checkpoint import load_generator, open_checkpoint
 from ignm.training.device import default_device
-from ignm.training.filenames import EVIDENCE
+from ignm.training.filenames import BEST, EVIDENCE, WEIGHTS
 from ignm.training.kept import read_kept
 from ignm.training.randomness import Stream, generator_of, latents
 from ignm.training.samples import BATCH, generate, to_uint8
@@ -102,11 +102,13 @@ class TrainedGenerator:
 
 
 def open_generator(path: str | Path, device: torch.device | None = None) -> TrainedGenerator:
-    """Open a study's best/, a trial's folder or a checkpoint; on the best device there is, unless one is given.
+    """Open a study, its best/, a trial's folder or a checkpoint; on the best device there is, unless one is given.
 
     Raises IgnmError, naming the file, where there is none, or a damaged one.
     """
     folder, device = Path(path).expanduser(), device or default_device()
+    if (folder / BEST / WEIGHTS).exists():
+        folder = folder / BEST
     evaluation = _evaluation(folder)
     kept = read_kept(folder)
     if kept is not None:

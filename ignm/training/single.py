@@ -45,6 +45,8 @@ def train(
     The reference statistics are computed at once, training begins with the first measurement that is asked for.
     Raises IgnmError for what cannot be trained or measured, DivergedError when the training is no longer finite.
     """
+    # A batch is the least that there is to measure between.
+    points = max(1, min(points, int(kimg * 1000 / config.optim.batch)))
     measure_at = (*(kimg * part / points for part in range(1, points)), kimg)
     asked = {
         "config": config, "seed": seed, "kimg": kimg, "measure_at": measure_at, "evaluation": evaluation or Evaluation()

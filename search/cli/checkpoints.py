@@ -9,7 +9,11 @@ import typer
 from search.cli import completing
 from search.cli.console import TRAINED_PANEL, console
 
-CHECKPOINT = typer.Argument(help="A checkpoint, a trial's folder, or a study's best/.", show_default=False)
+CHECKPOINT = typer.Argument(
+    help="A study's best/, a trial's folder, a checkpoint, or the name of a study in studies/, whose winner is meant.",
+    show_default=False,
+    autocompletion=completing.begun_studies,
+)
 DATA = typer.Option(
     None,
     help="A dataset: NAME or NAME@RESOLUTION; the checkpoint's own, when left out.",
@@ -35,7 +39,7 @@ def sample(
     from ignm.training.generators import open_generator
     from ignm.training.samples import grid, save_picture
 
-    opened = open_generator(checkpoint)
+    opened = open_generator(_place(checkpoint))
     if steps is None:
         images = opened.sample(count or 64, seed, truncation)
         told = f"{len(images)} samples"
@@ -61,7 +65,7 @@ def evaluate(
     from search.cli.training import metric_names
     from search.displaying.loading import load_dataset
 
-    opened = open_generator(checkpoint)
+    opened = open_generator(_place(checkpoint))
     name, resolution = _dataset_of(opened.config, data)
     names = None if metrics is None else metric_names(metrics)
     given = {"images": images, "extractor": extractor, "seed": seed, "split": split, "metrics": names}
@@ -93,7 +97,7 @@ def leak(
     from ignm.training.generators import open_generator
     from search.displaying.loading import load_dataset
 
-    opened = open_generator(checkpoint)
+    opened = open_generator(_place(checkpoint))
     dataset = load_dataset(console, *_dataset_of(opened.config, data))
     with console.status("looking for augmentations"):
         found = opened.leaks(dataset, images, seed)
@@ -102,6 +106,14 @@ def leak(
         known = not math.isnan(each.share)
         table.add_row(name, *((f"{each.share:.2f}", f"{each.error:.2f}") if known else ("not to be told", "")))
     console.print(table)
+
+
+def _place(checkpoint: Path) -> Path:
+    """What was given, or the study of that name, where there is no such folder here."""
+    from search.cli.places import STORAGE
+
+    study = Path(str(STORAGE.default)) / checkpoint
+    return study if not checkpoint.exists() and study.exists() else checkpoint
 
 
 def _with_error(value: float, error: float) -> str:

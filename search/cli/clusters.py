@@ -42,6 +42,8 @@ def check(
     counts = {level: sum(each.level is level for each in found) for level in Level}
     said = f"{counts[Level.ERROR]} to mend, {counts[Level.WARNING]} warnings, {counts[Level.UNCHECKED]} not checked"
     console.print(f"{file}: {said if found else 'nothing is wrong with it'}", highlight=False, soft_wrap=True)
+    if not connect:
+        console.print("the machines were not looked at; --connect does (provider local)", style="dim")
     if counts[Level.ERROR]:
         raise typer.Exit(1)
 

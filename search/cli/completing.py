@@ -68,11 +68,13 @@ def config_assignments(incomplete: str) -> list[str]:
 
 
 def study_assignments(incomplete: str) -> list[str]:
-    """Paths of a study's file, each with its equals sign."""
+    """Paths of a study's file and of the config, each with its equals sign."""
+    from ignm.config import config_paths
     from ignm.config.fields import fields_of
     from search.study.question import Question
 
-    return _beginning((f"{path}=" for path, _, _ in fields_of(Question)), incomplete)
+    paths = (*(path for path, _, _ in fields_of(Question)), *config_paths())
+    return _beginning((f"{path}=" for path in paths), incomplete)
 
 
 def narrowings(incomplete: str) -> list[str]:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from ignm.data.importing import ImportReport
 
 NAME = typer.Argument(help="A dataset.", autocompletion=completing.datasets)
+RESOLUTION = typer.Option(None, help="Its resolution.", show_default="the one that there is")
+FEW = 2000
+"""Images from which on a discriminator does not learn all of them by heart at once (docs/results/augmentation.md)."""
 SHOWN_SKIPS = 20
 EXIT_DIFFERENT = 1
 SECONDS_BETWEEN_LINES = 10.0
@@ -142,6 +145,9 @@ def _print_report(name: str, resolution: int, report: "ImportReport") -> None:
         f"{report.count} {colour} images as '{name}' at {resolution}x{resolution}{held}{skips}"
         f" ({report.images_per_second:.0f} images/s, fingerprint {report.fingerprint})"
     )
+    if report.count < FEW:
+        _tell(f"{report.count} images are few: augmentation is the remedy (docs/data.md)")
+    _tell(f"next: look at them, ignm data show {name} --resolution {resolution}; then a study's file: docs/tutorial.md")
 
 
 @data.command("list")
@@ -166,6 +172,19 @@ def list_() -> None:
     console.print("'embedded' needs no import: it is drawn when first used.", style="dim")
 
 
+def _resolution(name: str, given: int | None) -> int:
+    """The resolution that was given, or the only one that there is."""
+    from ignm.data.store import list_datasets
+    from ignm.errors import IgnmError
+
+    here = list_datasets().get(name, ())
+    if given is not None or len(here) == 1:
+        return given or here[0]
+    if here:
+        raise IgnmError(f"'{name}' is here at {', '.join(map(str, here))}. Say which with --resolution.")
+    raise IgnmError(f"'{name}' is not here. `ignm data list` shows what is; say --resolution for one to be drawn.")
+
+
 def _described(name: str, resolution: int) -> tuple[str, ...]:
     from ignm.data.cache import DamagedDatasetError, data_root, read_dataset
 
@@ -183,7 +202,7 @@ def _described(name: str, resolution: int) -> tuple[str, ...]:
 @data.command()
 def show(
     name: str = NAME,
-    resolution: int = typer.Option(..., help="Its resolution."),
+    resolution: int = RESOLUTION,
     split: Literal["train", "test"] = typer.Option("train", help="The images to train on, or those held out."),
     out: Path = typer.Option(Path("dataset.png"), help="Where the grid goes."),
     count: int = typer.Option(96, min=1, help="How many images."),
@@ -193,6 +212,7 @@ def show(
     from ignm.training.samples import grid, save_picture
     from search.displaying.loading import load_dataset
 
+    resolution = _resolution(name, resolution)
     dataset = load_dataset(console, name, resolution)
     images = dataset.test_images if split == "test" else dataset.images
     if not len(images):
@@ -207,12 +227,13 @@ def show(
 @data.command()
 def verify(
     name: str = NAME,
-    resolution: int = typer.Option(..., help="Its resolution."),
+    resolution: int = RESOLUTION,
 ) -> None:
     """Check that a dataset's pixels, labels and split are still those that were imported."""
     from ignm.data.cache import DamagedDatasetError
     from ignm.data.verifying import verify_dataset
 
+    resolution = _resolution(name, resolution)
     try:
         with _progress(f"verifying {name}") as progress:
             found = verify_dataset(name, resolution, progress=progress)
@@ -233,7 +254,7 @@ def verify(
 @data.command()
 def pool(
     name: str = NAME,
-    resolution: int = typer.Option(..., help="Its resolution."),
+    resolution: int = RESOLUTION,
     set_: list[str] = typer.Option(
         [], "--set", metavar="PATH=VALUE", help="A value under data.synthetic; may be repeated."
     ),
@@ -249,6 +270,7 @@ def pool(
     from ignm.training.samples import save_picture
     from search.displaying.loading import load_dataset
 
+    resolution = _resolution(name, resolution)
     # The fraction is a trial's; anything above 0 has the rest checked.
     changes = {"data.synthetic.fraction": 1.0, **parse_assignments(set_)}
     config = override(Config(), {**changes, "data.name": name, "data.resolution": resolution})

@@ -64,7 +64,8 @@ def describe_space(space: "Space", base: "Config") -> None:
     possible = {axis.path: axis for axis in space.possible(base).axes}
     size = size_of(space, base)
     counts = {strategy: sum(axis.strategy == strategy for axis in space.axes) for strategy in STRATEGIES}
-    console.print(f"space [bold]{escape(space.name)}[/bold]: {escape(space.description)}", highlight=False)
+    told = f": {escape(space.description)}" if space.description else ""
+    console.print(f"space [bold]{escape(space.name)}[/bold]{told}", highlight=False)
     parts = ", ".join(f"{strategy} {count}" for strategy, count in counts.items() if count)
     left_out = len(space.axes) - len(possible)
     note = f"; {left_out} of them do not exist on this base" if left_out else ""

@@ -12,9 +12,10 @@ def winner_sentence(evidence: Mapping[str, Any]) -> str:
     """Who won, by how much, and beside what."""
     spread = f" ± {evidence['sd']:.2f}" if evidence["sd"] is not None else ""
     count = len(evidence["seeds"])
+    meant = ", ± their standard deviation" if spread else ""
     text = (
         f"winner: {evidence['name']}, {evidence['metric']} {evidence['mean']:.2f}{spread} "
-        f"({count} fresh seed{'s' if count != 1 else ''}, {evidence['kimg']:g} kimg)"
+        f"({count} fresh seed{'s' if count != 1 else ''}{meant}, {evidence['kimg']:g} kimg; lower is better)"
     )
     baseline = evidence["baseline"]
     if baseline and baseline["config_id"] == evidence["config_id"]:

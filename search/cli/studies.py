@@ -9,7 +9,7 @@ from search.cli import completing
 from search.cli.console import STUDY_PANEL, console, sigterm_stops, stopped
 from search.cli.dry_running import dry_run
 from search.cli.places import FOLDER, STORAGE
-from search.cli.sentences import ablation_sentence, winner_sentence
+from search.cli.sentences import ablation_sentence, judged_sentences, winner_sentence
 
 if TYPE_CHECKING:
     from search.study.question import Question
@@ -26,7 +26,8 @@ SET = typer.Option(
     [],
     "--set",
     metavar="PATH=VALUE",
-    help="Change the study, for example budget.trials=20; may be repeated.",
+    help="Change the study (budget.trials=20), or a value of the config in every trial (optim.batch=32); may be "
+    "repeated.",
     autocompletion=completing.study_assignments,
 )
 FIX = typer.Option(
@@ -167,7 +168,13 @@ def _stages(command: str, question: "Question", storage: str, address: str | Non
 
 def _finish(stage: str, outcome: Any) -> None:
     if stage == "confirm":
-        console.print(winner_sentence(outcome), highlight=False, soft_wrap=True)
+        from search.judging_best import judge_best
+
+        for line in (
+            winner_sentence(outcome),
+            *(line for each in judge_best(outcome, []) for line in judged_sentences(each)),
+        ):
+            console.print(line, highlight=False, soft_wrap=True)
     elif stage == "ablate":
         console.print(ablation_sentence(outcome), highlight=False, soft_wrap=True)
     elif stage == "report":

@@ -14,7 +14,7 @@ from ignm.config import TrialSpec, validated
 from ignm.errors import IgnmError
 from ignm.files import read_json, write_json
 from ignm.training.checkpoint import keep_newest
-from ignm.training.filenames import EVIDENCE
+from ignm.training.filenames import BEST, EVIDENCE
 from ignm.training.measurement import read_measurements
 from ignm.training.patience import SECONDS, patiently
 
@@ -160,7 +160,7 @@ class StudyFolder:
     @property
     def best(self) -> Path:
         """The winner."""
-        return self.path / "best"
+        return self.path / BEST
 
     @property
     def evidence(self) -> Path:

@@ -1,13 +1,14 @@
 """What a study asks: dataset, space, budget and stages, as one validated file."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from ignm.config import Config, Evaluation, load_preset, nearest, override, read_yaml, validated
+from ignm.config import Config, Evaluation, config_paths, load_preset, nearest, override, read_yaml, validated
+from ignm.config.fields import fields_of
 from ignm.config.files import located, parse_yaml, set_path
 from ignm.config.section import Section
 from ignm.errors import IgnmError
@@ -60,7 +61,9 @@ class Question(Section):
     def base(self) -> Config:
         """The configuration that the space varies."""
         data = {"data.name": self.data.name, "data.resolution": self.data.resolution}
-        return load_preset(self.preset, {**self.set, **self.fix, **data})
+        said = [name for name in ("set", "fix") if getattr(self, name)]
+        called = f"study {self.name}, preset {self.preset}{' with its ' + ' and '.join(said) if said else ''}"
+        return load_preset(self.preset, {**self.set, **self.fix, **data}, called)
 
     def load_space(self) -> Space:
         """Load what is searched of the space: as narrowed, and as far as the base and the config let it be.
@@ -110,7 +113,8 @@ def load_question(
 ) -> Question:
     """Load a question by its bundled name or from a YAML file, with values at some dotted paths replaced.
 
-    `fix` and `only` narrow what is searched, as `Question.narrowed` says.
+    `changes` are of the study's own fields, or of the config, and then part of its `set`; `fix` and `only` narrow what
+    is searched, as `Question.narrowed` says.
     """
     if source in bundled_names():
         raw = parse_yaml((_bundled() / f"{source}.yaml").read_text(encoding="utf-8"), f"study {source}")
@@ -118,13 +122,9 @@ def load_question(
     elif source.endswith((".yaml", ".yml")):
         raw, name = _from_file(Path(source)), Path(source).stem
     else:
-        names = bundled_names()
-        raise IgnmError(
-            f"study '{source}' is neither a file ending in .yaml nor one that comes with ignm ({', '.join(names)})"
-            f"{nearest(source, names)}"
-        )
+        raise IgnmError(_no_question(source))
     raw = {"name": name, **raw}
-    for path, value in (changes or {}).items():
+    for path, value in _of_study(changes or {}).items():
         field, _, rest = path.partition(".")
         if field in DOTTED and rest:
             # The keys of these are dotted paths themselves.
@@ -139,6 +139,28 @@ def load_question(
         return question.narrowed(located(fix or {}, Path()), only)
     question.load_space()
     return question
+
+
+def _of_study(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The changes by the study's paths: what only a config has is part of the study's `set`."""
+    theirs = frozenset(config_paths()) - {path for path, _, _ in fields_of(Question)}
+    # So a mistyped path is told as one of the section that it is in.
+    sections = Config.model_fields.keys() - Question.model_fields.keys()
+
+    def of_config(path: str) -> bool:
+        return path in theirs or path.partition(".")[0] in sections
+
+    return {f"set.{path}" if of_config(path) else path: value for path, value in changes.items()}
+
+
+def _no_question(source: str) -> str:
+    names = bundled_names()
+    text = f"study '{source}' is neither a file ending in .yaml nor one that comes with ignm ({', '.join(names)})"
+    path = Path(source)
+    beside = [path.with_suffix(suffix) for suffix in (".yaml", ".yml")]
+    begun = [place / "study.yaml" for place in (path, Path("studies") / source)]
+    found = next((str(each) for each in (*beside, *begun) if each.is_file()), None)
+    return f"{text} (did you mean {found}?)" if found else f"{text}{nearest(source, names)}"
 
 
 def _lies_in(space: Space, base: Config, point: dict[str, Value]) -> bool:

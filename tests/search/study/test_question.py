@@ -1,6 +1,3 @@
-import re
-from pathlib import Path
-
 import pytest
 import yaml
 
@@ -181,13 +178,30 @@ def test_a_space_beside_the_study_is_found_from_anywhere(tmp_path, monkeypatch):
     assert load_question(write(tmp_path, space="own.yaml")).load_space().name == "own"
 
 
-def test_the_readmes_examples_are_valid(tmp_path):
-    blocks = re.findall(r"```yaml\n(.*?)```", (Path(__file__).parents[3] / "README.md").read_text(), re.DOTALL)
-    study, space = blocks
-    (tmp_path / "mine.yaml").write_text(study)
-    (tmp_path / "own.yaml").write_text(space)
-    question = load_question(str(tmp_path / "mine.yaml"), {"space": str(tmp_path / "own.yaml")})
-    assert {axis.path for axis in question.load_space().axes} >= {"loss.penalty", "loss.gamma"}
+def test_a_path_of_the_config_is_set_in_every_trial(tmp_path):
+    study = write(tmp_path, set={"optim.batch": 64})
+    question = load_question(study, {"optim.batch": 32, "data.mirror": True, "budget.kimg": 3})
+    assert (question.base().optim.batch, question.base().data.mirror, question.budget.kimg) == (32, True, 3)
+    with pytest.raises(IgnmError, match=r"its set: not valid\n  optim.bacth: unknown key \(did you mean 'batch'"):
+        load_question(study, {"optim.bacth": 3})
+
+
+@pytest.mark.parametrize("place", ["mine.yaml", "mine.yml", "studies/mine/study.yaml"])
+def test_a_study_that_is_named_without_its_file_is_shown_it(tmp_path, monkeypatch, place):
+    (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / place).touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(IgnmError, match=rf"did you mean {place}\?"):
+        load_question("mine")
+
+
+def test_only_what_was_mistaken_is_told(tmp_path):
+    with pytest.raises(IgnmError) as told:
+        load_question(write(tmp_path, budgt={"trials": 3}, ablate={"designs": ["leave_one_oot"]}))
+    _, unknown, *rest = str(told.value).splitlines()
+    assert "budgt: unknown key (did you mean 'budget'?)" in unknown
+    assert any("'leave_one_oot' is not one of" in line and "did you mean 'leave_one_out'" in line for line in rest)
+    assert not any("at least 1 item" in line for line in rest)
 
 
 def test_rungs_and_measurements():
