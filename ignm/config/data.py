@@ -62,7 +62,9 @@ class DataConfig(Section):
     """Which images are shown to the discriminator."""
 
     name: str = Field("embedded", pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    """A dataset; of a study it is said once, under its `data`."""
     resolution: Resolution = 64
+    """Side of the images, in pixels; likewise."""
     mirror: bool = False
     """Show each image or its mirror image, at even odds."""
     labels: tuple[str, ...] | None = None

@@ -17,7 +17,9 @@ class LossConfig(Section):
     """Adversarial loss x penalty, and the supervision added to them; a weight of 0 switches its term off."""
 
     adversarial: Adversarial = "non_saturating"
+    """What discriminator and generator are played for; sources in ignm/losses/adversarial.py."""
     penalty: Penalty | None = None
+    """What keeps the discriminator smooth; sources in ignm/losses/penalties.py. null: nothing."""
     gamma: Annotated[float, Field(gt=0.0, le=1e4)] = 1.0
     """Weight of a gradient penalty: gamma/2 |grad|^2 of R1 and R2, gamma (|grad| - 1)^2 of WGAN-GP and DRAGAN."""
     interval: Annotated[int, Field(ge=1, le=64)] = 16
@@ -67,8 +69,11 @@ class AdamConfig(Section):
     """Adam for one of the two networks."""
 
     lr: Annotated[float, Field(gt=0.0, le=1.0)] = 2e-4
+    """Learning rate, before warm-up and schedule."""
     beta1: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.5
+    """Decay of the running mean of gradients (Kingma and Ba 2015)."""
     beta2: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.999
+    """Decay of the running mean of their squares."""
 
 
 class OptimConfig(Section):
@@ -77,6 +82,7 @@ class OptimConfig(Section):
     generator: AdamConfig = AdamConfig()
     discriminator: AdamConfig = AdamConfig()
     batch: Annotated[int, Field(ge=2, le=4096)] = 128
+    """Images in a step of either network."""
     n_critic: Annotated[int, Field(ge=1, le=64)] = 1
     """Discriminator steps for each generator step."""
     warmup: Kimg = 0.0

@@ -29,7 +29,9 @@ class NetworkConfig(Section):
     bottleneck: Literal[2, 4] | None = None
     """1x1 convolutions that divide a block's inner channels by this (He et al. 2016)."""
     normalisation: Normalisation | None = "batch"
+    """After each layer between the first and the last; null: none."""
     spectral_norm: bool = False
+    """Each layer's largest singular value is held at 1 (Miyato et al. 2018)."""
     attention: Literal[4, 8, 16, 32, 64, 128] | None = None
     """Side of the map that self-attention follows (Zhang et al. 2019)."""
     bias: Literal["unnormalised", "needed", "all"] = "unnormalised"
@@ -43,8 +45,11 @@ class GeneratorConfig(NetworkConfig):
     """From a latent vector, and labels where it is conditional, to an image."""
 
     latent: Annotated[int, Field(ge=1, le=4096)] = 100
+    """Numbers that an image is made from."""
     activation: Activation | None = "relu"
+    """After each layer but the last; null: none."""
     upsampling: Literal["transposed", "nearest", "bilinear", "pixel_shuffle"] = "transposed"
+    """How a map doubles its side."""
     input_width: Layer | None = None
     """Units of a fully-connected layer between the latent and the first map; null: none."""
     condition: Literal["latent", "normalisation"] | None = None
@@ -56,7 +61,9 @@ class DiscriminatorConfig(NetworkConfig):
     """From an image to one logit, and to what its heads say of the labels."""
 
     activation: Activation | None = "leaky_relu"
+    """After each layer; null: none."""
     downsampling: Literal["strided", "average", "max", "blur"] = "strided"
+    """How a map halves its side."""
     pooling_size: Literal[2, 3, 4] = 2
     """Side of the window of average and max pooling; blur pooling has one tap more. The stride is 2."""
     stem: bool = True

@@ -29,11 +29,14 @@ class Question(Section):
     """A study's question, resolved: two runs of one question do the same."""
 
     name: str = Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._-]*$")
+    """Of its folder; the file's own name, when left out."""
     data: DataQuestion
     preset: str = "dcgan"
+    """The baseline: what the search starts from, and is compared with."""
     set: dict[str, Setting] = {}
     """Changes to the preset, the same in every trial; path -> value."""
     space: str = "first"
+    """What varies: a space that comes along, or a YAML file, found from this one."""
     only: tuple[str, ...] = ()
     """Strategies and paths: the axes of the space that are searched; empty: all."""
     fix: dict[str, Setting] = {}
@@ -49,6 +52,7 @@ class Question(Section):
     suggesting: Suggesting = Suggesting()
     tracking: Tracking = Tracking()
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    """Of the search's suggestions and of its trials; confirm and ablation add 1,000 and 2,000 to it."""
 
     @model_validator(mode="after")
     def _one_dataset(self) -> "Question":

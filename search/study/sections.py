@@ -22,13 +22,16 @@ class DataQuestion(Section):
     """The dataset that every trial trains on."""
 
     name: str
+    """A dataset, as `ignm data list` names it."""
     resolution: Resolution
+    """Side of the square images, in pixels."""
 
 
 class Budget(Section):
     """What the search may spend."""
 
     trials: Annotated[int, Field(ge=1, le=100_000)]
+    """Of the search, those that are stopped early counted."""
     kimg: Kimg
     """Of a trial that is not stopped early."""
     first_rung: Kimg | None = None
@@ -73,7 +76,9 @@ class Confirm(Section):
     """How the search's best configurations are judged: again, on seeds that the search has not seen."""
 
     top: Annotated[int, Field(ge=1, le=50)] = 2
+    """How many of the search's best are run again."""
     seeds: Annotated[int, Field(ge=1, le=50)] = 2
+    """Fresh ones, on which each of them is run."""
     kimg: Kimg | None = None
     """Budget of each run; null: the search's."""
     baseline: bool = True
@@ -127,6 +132,7 @@ class Ablate(Section):
         "factorial",
         "leave_one_out",
     )
+    """What is compared with what (docs/ablation.md)."""
     improved: Annotated[str, AfterValidator(_improved)] = WINNER
     """`winner`: what `best/` holds after the confirm stage; or a preset, or a config's .yaml file."""
     baselines: Annotated[_Names, AfterValidator(_each_once)] | None = None
@@ -169,6 +175,7 @@ class Resources(Section):
     """What one trial takes of the cluster."""
 
     cpus: Annotated[int, Field(ge=1, le=1024)] = 1
+    """Of a trial, which is also its number of threads."""
     gpus: Annotated[float, Field(ge=0.0, le=64.0)] | None = None
     """null: one if the cluster has any, else none."""
     max_failures: Annotated[int, Field(ge=0, le=100)] = 2
@@ -187,12 +194,14 @@ class Limits(Section):
     memory_gib: Annotated[float, Field(gt=0.0)] | None = None
     """Peak memory of training, as estimated before and measured on GPUs."""
     seconds_per_kimg: Annotated[float, Field(gt=0.0)] | None = None
+    """As measured while it trains."""
 
 
 class Suggesting(Section):
     """How the next trial is chosen."""
 
     sampler: Literal["tpe", "gp", "cmaes", "random", "qmc"] = "tpe"
+    """Who suggests the next trial (docs/searching.md)."""
     objectives: Annotated[tuple[Objective, ...], Field(min_length=1)] = ("quality",)
     """What is looked for; with more than one, trials are compared by all of them, and none is stopped early."""
     limits: Limits = Limits()

@@ -30,7 +30,7 @@ SMALL = (
 
 def steps():
     """Commands, and pieces of the study's file, in the order of the page."""
-    pattern = re.compile(r"^ {4}(\S.*)$|^```yaml\n(.*?)^```", re.MULTILINE | re.DOTALL)
+    pattern = re.compile(r"^ {4}(\S[^\n]*)$|^```yaml\n(.*?)^```", re.MULTILINE | re.DOTALL)
     for found in pattern.finditer(PAGE.read_text(encoding="utf-8")):
         command, piece = found.groups()
         if piece is not None or not command.startswith(LEFT_OUT):

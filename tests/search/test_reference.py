@@ -37,3 +37,9 @@ def test_every_path_of_a_configuration_is_there_once(lines):
 )
 def test_a_row_says_what_is_allowed_and_what_is_the_default(lines, row):
     assert any(line.startswith(row) for line in lines)
+
+
+def test_every_field_says_what_it_is(lines):
+    fields = lines[: lines.index("## Presets")]
+    bare = [line for line in fields if line.startswith("| `") and line.endswith("|  |")]
+    assert not bare
