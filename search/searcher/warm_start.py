@@ -87,7 +87,7 @@ def _as_known(
     if not measured and not lost:
         return None
     whole = bool(measured) and images(measured[-1]["point"]) == images(question.budget.kimg) and not lost
-    if not (whole or lost or judge.stops_early):
+    if not (whole or lost or judge.suggesting.stops_early):
         return None
     return create_trial(
         state=TrialState.COMPLETE if whole else TrialState.PRUNED,
