@@ -1,4 +1,4 @@
-"""Writes that are either whole or absent, whatever kills the process."""
+"""Writes that are either whole or absent, whatever kills the process; paths as people give them."""
 
 import json
 import os
@@ -123,6 +123,20 @@ def read_json(path: Path, *required: str) -> dict[str, Any]:
         wanted = f" with {', '.join(required)}" if required else ""
         raise IgnmError(f"{path}: damaged, or of another version: expected an object{wanted}")
     return value
+
+
+def expanded(path: str | Path, said_by: str = "") -> Path:
+    """Return a path with the home folder in place of a leading `~` or `~user`.
+
+    said_by: the field or variable that gives the path, for the message. Raises IgnmError where there is no such home.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        before = f"{said_by}: " if said_by else ""
+        raise IgnmError(
+            f"{before}{path}: there is no home folder {Path(path).parts[0]} here; write the path without ~"
+        ) from None
 
 
 def _umask() -> int:

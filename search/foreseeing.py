@@ -184,7 +184,7 @@ def _ablation(question: Question, folder: StudyFolder, dataset: Dataset, console
 def _search(question: Question, ended: int, speed: Speed, count: int) -> StagePlan:
     budget = question.budget
     missing = max(0, budget.trials - ended)
-    stops_early = len(question.suggesting.objectives) == 1
+    stops_early = question.suggesting.stops_early
     finals = min(budget.finalists, missing) * budget.kimg if stops_early else 0.0
     most = missing * budget.kimg
     expected = min(most, missing * expected_kimg(budget, stops_early) + finals)

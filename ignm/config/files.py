@@ -11,7 +11,7 @@ import yaml
 from ignm.config.messages import nearest, validated
 from ignm.config.schema import Config
 from ignm.errors import IgnmError
-from ignm.files import write_text
+from ignm.files import expanded, write_text
 
 FILE_PATHS = frozenset({"data.synthetic.teacher", "init.checkpoint", "init.features_weights"})
 """Paths of the Config whose values are files or folders."""
@@ -111,9 +111,7 @@ def parse_assignments(assignments: Iterable[str], option: str = "--set") -> dict
 def located(changes: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Return the changes with the files that they name made absolute, as trials run in other folders."""
     return {
-        path: str(folder.resolve() / Path(value).expanduser())
-        if path in FILE_PATHS and isinstance(value, str)
-        else value
+        path: str(folder.resolve() / expanded(value, path)) if path in FILE_PATHS and isinstance(value, str) else value
         for path, value in changes.items()
     }
 

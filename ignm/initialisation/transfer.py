@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrize import is_parametrized
 
 from ignm.errors import IgnmError
+from ignm.files import expanded
 from ignm.training import filenames
 
 NETWORKS = {
@@ -89,7 +90,7 @@ def load_initial(
     generator alone. "generator" is the averaged one wherever it was kept: it is the better one (Yazici et al. 2019),
     and the one that was measured. Raises IgnmError, beginning with `init.checkpoint`, where there is no intact one.
     """
-    path = Path(checkpoint_path).expanduser()
+    path = expanded(checkpoint_path, "init.checkpoint")
     wanted = NETWORKS[networks]
     if (path / filenames.WEIGHTS).is_file():
         if "discriminator" in wanted:

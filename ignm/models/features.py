@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ignm.errors import IgnmError
+from ignm.files import expanded
 
 STRIDES = (4, 8, 16, 32)
 SMALLEST_INPUT = 128
@@ -147,7 +148,7 @@ def enlarged(x: Tensor, size: int) -> Tensor:
 
 
 def _read_stages(backbone: str, weights: str) -> list[nn.Module]:
-    path = Path(weights).expanduser()
+    path = expanded(weights, "init.features_weights")
     held = _read(path, backbone)
     # No memory and no random numbers for weights that the file replaces.
     with torch.device("meta"):

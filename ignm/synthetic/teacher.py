@@ -20,6 +20,7 @@ from ignm.config import Config
 from ignm.config.data import SyntheticConfig
 from ignm.data.cache import Dataset
 from ignm.errors import IgnmError
+from ignm.files import expanded
 from ignm.models.generator import Generator
 from ignm.models.head import Judgement
 from ignm.models.networks import build_discriminator
@@ -91,7 +92,7 @@ def taught(config: SyntheticConfig, dataset: Dataset) -> Recipe:
 
 def find(path: str | None) -> Teacher:
     """Find a checkpoint, the newest one of a trial, or what a study keeps in best/; raises IgnmError."""
-    folder = Path(path or "").expanduser()
+    folder = expanded(path or "", "data.synthetic.teacher")
     if path is None or not folder.is_dir():
         raise IgnmError(
             f"data.synthetic.teacher: {path}: no such folder; give a checkpoint, a trial's folder or a study's best/"

@@ -18,7 +18,7 @@ from torch import Tensor
 from ignm.config import Config, Evaluation, validated
 from ignm.data.cache import Dataset
 from ignm.data.store import open_dataset
-from ignm.files import read_json
+from ignm.files import expanded, read_json
 from ignm.metrics.evaluator import Evaluator
 from ignm.metrics.leak import PROBES, Leak, leak_estimates
 from ignm.metrics.quality import Score
@@ -106,7 +106,7 @@ def open_generator(path: str | Path, device: torch.device | None = None) -> Trai
 
     Raises IgnmError, naming the file, where there is none, or a damaged one.
     """
-    folder, device = Path(path).expanduser(), device or default_device()
+    folder, device = expanded(path), device or default_device()
     if (folder / BEST / WEIGHTS).exists():
         folder = folder / BEST
     evaluation = _evaluation(folder)

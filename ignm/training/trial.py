@@ -17,7 +17,7 @@ from ignm.data.cache import Dataset
 from ignm.data.targets import targets_of
 from ignm.diagnostics.judging import Probe
 from ignm.errors import IgnmError
-from ignm.files import read_json, sweep, write_json
+from ignm.files import expanded, read_json, sweep, write_json
 from ignm.initialisation.transfer import Copied, load_initial
 from ignm.metrics.evaluator import Evaluator
 from ignm.synthetic.pool import fingerprint_of
@@ -61,7 +61,7 @@ def check_new(config: Config, dataset: Dataset) -> None:
     if config.init.checkpoint is not None:
         load_initial(config.init.checkpoint, config.init.networks)
     weights = config.init.features_weights
-    if weights is not None and not Path(weights).expanduser().is_file():
+    if weights is not None and not expanded(weights, "init.features_weights").is_file():
         raise IgnmError(f"init.features_weights: {weights}: no such file")
     if config.data.synthetic.fraction > 0:
         fingerprint_of(config.data.synthetic, dataset)

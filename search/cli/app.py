@@ -2,6 +2,8 @@
 
 import logging
 import sys
+from pathlib import Path
+from typing import NoReturn
 
 import typer
 from rich.logging import RichHandler
@@ -12,6 +14,8 @@ from search.cli import checkpoints, clusters, datasets, describing, stopping, st
 from search.cli.console import console, errors
 
 EXIT_USER_ERROR = 2
+
+_log = logging.getLogger(__name__)
 
 app = typer.Typer(
     name="ignm",
@@ -62,8 +66,25 @@ def main() -> None:
     try:
         app()
     except IgnmError as error:
-        errors.print(f"[bold red]error:[/bold red] {_escaped(str(error))}", highlight=False, soft_wrap=True)
-        sys.exit(EXIT_USER_ERROR)
+        _end(str(error))
+    except OSError as error:
+        # The rest of it is for whoever asks with --verbose.
+        _log.info("where it came from", exc_info=True)
+        _end(_told(error))
+
+
+def _end(problem: str) -> NoReturn:
+    errors.print(f"[bold red]error:[/bold red] {_escaped(problem)}", highlight=False, soft_wrap=True)
+    sys.exit(EXIT_USER_ERROR)
+
+
+def _told(error: OSError) -> str:
+    """FILE: reason; of two files, as when one is renamed, the one that was to be."""
+    name = error.filename if error.filename2 is None else error.filename2
+    reason = error.strerror or str(error) or type(error).__name__
+    if isinstance(error, FileExistsError) and isinstance(name, str) and Path(name).is_file():
+        reason = "a file, where a folder is needed"
+    return reason if name is None else f"{name}: {reason}"
 
 
 def _escaped(text: str) -> str:

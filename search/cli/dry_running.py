@@ -50,7 +50,7 @@ def _search(question: "Question", foreseen: "Foreseen") -> str:
     if plan is None:
         return ""
     rungs = ", ".join(f"{rung:g}" for rung in foreseen.rungs)
-    early = len(question.suggesting.objectives) == 1 and rungs
+    early = question.suggesting.stops_early and rungs
     stops = f", the best 1 in {budget.reduction} going on at {rungs}" if early else ", none stopped early"
     return (
         f"search: {_plural(plan.runs, 'trial')}{_ended(plan)} of {budget.kimg:g} kimg{stops}; "

@@ -10,6 +10,7 @@ import torch
 
 from ignm.config import read_yaml
 from ignm.errors import IgnmError
+from ignm.files import expanded
 from search.study.sections import Resources
 
 GROWTH = Path("~/ray_bootstrap_config.yaml")
@@ -69,7 +70,7 @@ def grown(config: Mapping[str, Any]) -> dict[str, float]:
 
 def _growth() -> dict[str, float]:
     try:
-        return grown(read_yaml(GROWTH.expanduser()))
+        return grown(read_yaml(expanded(GROWTH)))
     except (IgnmError, AttributeError, KeyError, TypeError, ValueError):
         return {}
 

@@ -77,11 +77,6 @@ class Judge:
     suggesting: Suggesting
     memory_of: MemoryOf | None = None
 
-    @property
-    def stops_early(self) -> bool:
-        """Whether trials can be pruned: Optuna compares them early by one objective only."""
-        return self.suggesting.objectives == ("quality",)
-
     def outcome(self, ended: Trial) -> Outcome:
         """Read how a trial ended: NaN or nothing where a result should be counts as diverged."""
         status, measured = ended.status(), ended.measurements()
@@ -105,9 +100,9 @@ class Judge:
     def intermediate(self, measured: list[dict[str, Any]]) -> dict[int, float]:
         """Quality at each point of the schedule, so that trials of any batch size meet on the same steps.
 
-        Nothing with several objectives: Optuna has no intermediate values then.
+        Nothing where trials are not compared early: Optuna has no intermediate values with several objectives.
         """
-        if not self.stops_early:
+        if not self.suggesting.stops_early:
             return {}
         return {images(each["point"]): number(each, "quality") for each in measured}
 

@@ -203,7 +203,7 @@ class StudySearch(OptunaSearch):
 
     def _is_beaten(self, name: str, result: dict[str, Any]) -> bool:
         """Note a measurement; whether the trial is not among the best at this rung."""
-        if not self._judge.stops_early or "point" not in result:
+        if not self._judge.suggesting.stops_early or "point" not in result:
             return False
         step, value = images(result["point"]), measured_number(result, "quality")
         at = self._records.named[name]

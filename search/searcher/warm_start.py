@@ -2,7 +2,6 @@
 
 import logging
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 from optuna.distributions import BaseDistribution
@@ -10,6 +9,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from ignm.config import read_yaml
 from ignm.errors import IgnmError
+from ignm.files import expanded
 from search.searcher.distributions import distributions_of, within
 from search.searcher.known_points import point_in
 from search.searcher.outcome import GOALS, Judge, images, number
@@ -38,7 +38,7 @@ def warm_start(records: Records, folder: StudyFolder, question: Question, space:
     before = {trial.user_attrs.get(WARM) for trial in records.all()}
     distributions = distributions_of(space)
     for source in question.suggesting.warm_start:
-        earlier = open_study(Path(source).expanduser())
+        earlier = open_study(expanded(source, "suggesting.warm_start"))
         _require_comparable(earlier, folder)
         taken: Counter[str] = Counter()
         for trial in earlier.all_trials("search"):
@@ -87,7 +87,7 @@ def _as_known(
     if not measured and not lost:
         return None
     whole = bool(measured) and images(measured[-1]["point"]) == images(question.budget.kimg) and not lost
-    if not (whole or lost or judge.stops_early):
+    if not (whole or lost or judge.suggesting.stops_early):
         return None
     return create_trial(
         state=TrialState.COMPLETE if whole else TrialState.PRUNED,

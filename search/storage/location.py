@@ -11,6 +11,7 @@ import fsspec  # type: ignore[import-untyped]
 
 from ignm.data.cache import ignm_home
 from ignm.errors import IgnmError
+from ignm.files import expanded
 from search.storage.remote import PATIENCE, Remote
 
 
@@ -106,7 +107,7 @@ def locate(storage: str | Path) -> Location:
         if _SLIP.match(text):
             scheme = text.partition(":")[0].lower()
             raise IgnmError(f"--storage: {text}: neither a folder nor a URI; expected {scheme}://BUCKET/PREFIX")
-        return Location(Path(text).expanduser())
+        return Location(expanded(text, "--storage"))
     scheme, rest = found[1].lower(), found[2].rstrip("/")
     if scheme == "file":
         if not rest.startswith("/"):

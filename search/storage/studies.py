@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
+from analysis.claims.reading import FILE as CLAIMS
 from ignm.errors import IgnmError
 from search.storage import optuna_study
 from search.storage.checkpoints import pull_newest, tidy
@@ -20,8 +21,10 @@ from search.storage.mirror import TRIES, Mirror, is_small
 QUESTION = "study.yaml"
 STOP = "stop.json"
 """A request to stop, which anybody may leave."""
-OURS = (QUESTION, "driver.json", "confirm.json", "ablation.json", "clock.json", "results.parquet", "best", "report")
-"""What the driver writes, beside Optuna's study."""
+OURS = (
+    QUESTION, CLAIMS, "driver.json", "confirm.json", "ablation.json", "clock.json", "results.parquet", "best", "report",
+)  # fmt: skip
+"""What the driver writes, beside Optuna's study; claims are a person's, put here or into the store."""
 BEGUN = ("trial.json", "label.json", "pruned.json")
 """What the driver writes of a trial before it begins, or goes on as a finalist."""
 SLOT = "slot.json"
@@ -202,7 +205,9 @@ def bring_checkpoint(mirror: Mirror, name: str) -> None:
 
 def _of_others(name: str) -> bool:
     ours = (*BEGUN, SLOT)
-    return name == STOP or (name.startswith("trials/") and is_small(name) and PurePosixPath(name).name not in ours)
+    return name in (STOP, CLAIMS) or (
+        name.startswith("trials/") and is_small(name) and PurePosixPath(name).name not in ours
+    )
 
 
 def _set_aside(mirror: Mirror) -> None:

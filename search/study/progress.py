@@ -173,10 +173,10 @@ class ProgressReader:
 
 
 def search_reader(folder: StudyFolder, question: Question) -> ProgressReader:
-    """Reads the search of a study; with several objectives no trial is stopped early."""
+    """Reads the search of a study."""
     budget = question.budget
     rungs = [*budget.rungs(), budget.kimg]
-    return ProgressReader(folder, "search", budget.trials, len(question.suggesting.objectives) == 1, rungs)
+    return ProgressReader(folder, "search", budget.trials, question.suggesting.stops_early, rungs)
 
 
 def confirm_reader(folder: StudyFolder) -> ProgressReader:

@@ -203,7 +203,7 @@ class Suggesting(Section):
     sampler: Literal["tpe", "gp", "cmaes", "random", "qmc"] = "tpe"
     """Who suggests the next trial (docs/searching.md)."""
     objectives: Annotated[tuple[Objective, ...], Field(min_length=1)] = ("quality",)
-    """What is looked for; with more than one, trials are compared by all of them, and none is stopped early."""
+    """What is looked for; several are looked for together. Trials are stopped early where it is `quality` alone."""
     limits: Limits = Limits()
     presets: bool = True
     """Try the four presets first, as far as they lie in the space."""
@@ -217,6 +217,11 @@ class Suggesting(Section):
         if len(set(self.objectives)) < len(self.objectives):
             raise ValueError("objectives: each may be named once")
         return self
+
+    @property
+    def stops_early(self) -> bool:
+        """Whether trials can be stopped at rungs: they are compared there by quality, and only where it is all."""
+        return self.objectives == ("quality",)
 
 
 class Tracking(Section):

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ignm.files import atomic_directory, atomic_file, read_json, restore_directory, set_aside, write_json
+from ignm.errors import IgnmError
+from ignm.files import atomic_directory, atomic_file, expanded, read_json, restore_directory, set_aside, write_json
 
 KILLED = """
 import os, signal, sys
@@ -131,3 +132,18 @@ def test_what_another_name_set_aside_is_not_taken(killed):
     assert set_aside(killed.with_name("bes")) is None
     assert set_aside(killed.parent / "absent" / "best") is None
     assert not restore_directory(killed.with_name("worst"))
+
+
+def test_a_home_folder_stands_for_a_tilde(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/someone")
+    assert expanded("~/x") == Path("/home/someone/x")
+    assert expanded(Path("a/~b")) == Path("a/~b")
+
+
+@pytest.mark.parametrize(
+    ("said_by", "begins"), [("", "~no-such-user/x: "), ("init.checkpoint", "init.checkpoint: ~no")]
+)
+def test_nobodys_home_folder_is_a_message(said_by, begins):
+    with pytest.raises(IgnmError, match="no home folder ~no-such-user here; write the path without ~") as caught:
+        expanded("~no-such-user/x", said_by)
+    assert str(caught.value).startswith(begins)

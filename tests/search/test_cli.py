@@ -7,6 +7,7 @@ import zipfile
 
 import pytest
 from PIL import Image
+from support.studies import begun
 
 from ignm.data.faces import draw_faces
 
@@ -97,6 +98,9 @@ def test_a_mistyped_command_suggests_the_right_one(ignm):
         (("data", "import", ".", "--name", "X!", "--resolution", 16), "cannot name a dataset"),
         (("data", "import", ".", "--name", "x", "--resolution", 20), "16, 32, 64, 128, 256"),
         (("data", "show", "x", "--resolution", 16), "no dataset 'x'"),
+        (("best", "x", "--storage", "~no-such-user"), "--storage: ~no-such-user: there is no home folder"),
+        (("sample", "~no-such-user/x"), "~no-such-user/x: there is no home folder"),
+        (("run", "quick", "--fix", "init.checkpoint=~no-such-user/x"), "init.checkpoint: ~no-such-user/x"),
     ],
 )
 def test_mistakes_are_told_and_leave_nothing(ignm, tmp_path, arguments, expected):
@@ -163,6 +167,40 @@ def test_corrupt_images_are_skipped_counted_and_named(ignm, good_folder):
     assert "2 skipped" in text
 
 
+def test_a_picture_that_cannot_be_written_is_one_message(ignm, good_folder, tmp_path):
+    ignm("data", "import", good_folder, "--name", "mine", "--resolution", 16)
+    (tmp_path / "taken").write_text("a file")
+    (tmp_path / "folder").mkdir()
+    pool = ("data", "pool", "mine", "--resolution", 16, "--set", "data.synthetic.count=4", "--count", 4)
+    for command in (("data", "show", "mine", "--resolution", 16), pool):
+        code, text = ignm(*command, "--out", "taken/x.png")
+        assert (code, "error: taken: a file, where a folder is needed" in text) == (2, True), text
+        code, text = ignm(*command, "--out", "folder")
+        assert (code, "error: folder: Is a directory" in text) == (2, True), text
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "good", "home", "taken"]
+    assert (tmp_path / "taken").read_text() == "a file"
+    assert not list((tmp_path / "folder").iterdir())
+
+
+def test_a_report_that_cannot_be_written_is_one_message(ignm, tmp_path, question):
+    folder = begun(tmp_path / "studies", question)
+    (folder.path / "report").write_text("a file")
+    code, text = ignm("report", "small", "--no-notebooks")
+    assert (code, "error: studies/small/report/tables: Not a directory" in text) == (2, True), text
+    assert (folder.path / "report").read_text() == "a file"
+
+
+def test_a_system_error_without_a_file_is_one_message(ignm, tmp_path, monkeypatch):
+    def fail(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("search.best.read_best", fail)
+    monkeypatch.setattr("search.storage.finding.find_study", lambda *arguments: tmp_path)
+    assert ignm("best", "x") == (2, "error: No space left on device")
+    monkeypatch.setattr("search.best.read_best", lambda *arguments: (_ for _ in ()).throw(TimeoutError))
+    assert ignm("best", "x") == (2, "error: TimeoutError")
+
+
 def zip_of(tmp_path, folder, name="0.jpg"):
     path = tmp_path / "images.zip"
     with zipfile.ZipFile(path, "w") as archive:
@@ -215,6 +253,11 @@ def test_train_sample_evaluate(ignm, good_folder, tmp_path):
     code, text = ignm("evaluate", "o", "--images", 32)
     assert code == 0, text
     assert re.search(r"\d+\.\d+, diversity", text)
+    (tmp_path / "taken").write_text("a file")
+    code, text = ignm("sample", "o", "--out", "taken/x.png")
+    assert (code, "error: taken: a file, where a folder is needed" in text) == (2, True)
+    code, text = ignm("train", "--preset", "dcgan", "--data", "mine", "--kimg", 0.08, "--out", "taken", *small)
+    assert (code, "error: taken: a file, where a folder is needed" in text) == (2, True)
     code, text = ignm("train", "--preset", "dcgan", "--data", "mine", "--kimg", 0.08, "--seed", 1, "--out", "o", *small)
     assert code == 2
     assert "another trial" in text

@@ -63,6 +63,13 @@ def test_a_study_is_foreseen_by_a_try_and_nothing_is_left(dry_run):
     assert "set resources.price to have it in money" in text
 
 
+@pytest.mark.parametrize("objectives", [["cost"], ["diversity"], ["quality", "cost"]])
+def test_no_saving_is_promised_where_nothing_is_stopped_early(dry_run, objectives):
+    code, text = dry_run(command="search", suggesting={"objectives": objectives})
+    assert code == 0, text
+    assert "search: 5 trials of 2 kimg, none stopped early; 10 kimg at most, about 10 expected" in text
+
+
 def test_search_alone_confirms_nothing(dry_run):
     text = dry_run(command="search")[1]
     assert "search takes about" in text

@@ -102,7 +102,7 @@ def _within_quotas(file: ClusterFile, session: Any) -> Iterator[Finding]:
     for page in session.client("service-quotas").get_paginator("list_service_quotas").paginate(ServiceCode="ec2"):
         granted.update({quota["QuotaName"]: quota["Value"] for quota in page["Quotas"]})
     needed: dict[str, float] = {}
-    for name, kind in file.node_types.items():
+    for name in file.node_types:
         config = file.section("available_node_types", name, "node_config")
         wanted, spot = str(config.get("InstanceType", "")), bool(config.get("InstanceMarketOptions"))
         about = _about(session, wanted) if wanted else None
@@ -110,7 +110,8 @@ def _within_quotas(file: ClusterFile, session: Any) -> Iterator[Finding]:
         if about is None or quota is None:
             continue
         head = name == file.word("head_node_type")
-        most = 1 if head else min(kind.get("max_workers", 1e9), file.number("max_workers") or 0)
+        own, all_types = file.number("available_node_types", name, "max_workers"), file.number("max_workers") or 0
+        most = 1 if head else all_types if own is None else min(own, all_types)
         needed[quota] = needed.get(quota, 0) + most * about["VCpuInfo"]["DefaultVCpus"]
     for quota, cpus in needed.items():
         if quota not in granted:

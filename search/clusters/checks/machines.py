@@ -5,8 +5,9 @@ import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
+from ignm.errors import IgnmError
+from ignm.files import expanded
 from search.clusters.checks.structure import PLACEHOLDER
 from search.clusters.cluster_file import ClusterFile
 from search.clusters.finding import Finding, error, warning
@@ -76,7 +77,10 @@ def _probe(file: ClusterFile, address: str) -> list[tuple[str, str]]:
     options = ["BatchMode=yes", f"ConnectTimeout={SECONDS}", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null"]
     command = ["ssh", "-q", *(flag for option in options for flag in ("-o", option))]
     if key:
-        command += ["-i", str(Path(key).expanduser())]
+        try:
+            command += ["-i", str(expanded(key, "auth.ssh_private_key"))]
+        except IgnmError as problem:
+            return [(str(problem), "name the key that the machines know")]
     target = f"{user}@{address}" if user else address
     by_hand = f"try `{shlex.join(command[:1] + command[-2:] * bool(key) + [target])}`"
     try:

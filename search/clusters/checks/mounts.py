@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from ignm.errors import IgnmError
+from ignm.files import expanded
 from search.clusters.cluster_file import ClusterFile
 from search.clusters.finding import Finding, error, warning
 
@@ -13,7 +15,7 @@ def sources_exist(file: ClusterFile) -> Iterator[Finding]:
         place = file.place("file_mounts", target)
         if not isinstance(source, str):
             yield error(place, f"a local path is needed, not {source!r}", "write the path as text")
-        elif not Path(source).expanduser().exists():
+        elif not _is_there(source):
             hint = "make it with `ray get-auth-token --generate`" if source.endswith("auth_token") else "mend the path"
             yield error(place, f"{source}: no such file or folder, seen from {Path.cwd()}", hint)
 
@@ -32,9 +34,16 @@ def targets_owned(file: ClusterFile) -> Iterator[Finding]:
 def key_exists(file: ClusterFile) -> Iterator[Finding]:
     """The ssh key that the file names."""
     key = file.word("auth", "ssh_private_key")
-    if key and "<" not in key and not Path(key).expanduser().is_file():
+    if key and "<" not in key and not (_is_there(key) and expanded(key).is_file()):
         yield error(
             file.place("auth", "ssh_private_key"),
             f"{key}: no such file",
             "make one with `ssh-keygen -t ed25519`, or name another",
         )
+
+
+def _is_there(path: str) -> bool:
+    try:
+        return expanded(path).exists()
+    except (IgnmError, OSError):
+        return False

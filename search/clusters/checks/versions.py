@@ -2,8 +2,11 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+from ignm.errors import IgnmError
+from ignm.files import expanded
 from search.clusters.cluster_file import COMMANDS, ClusterFile
 from search.clusters.finding import Finding, error, unchecked, warning
 
@@ -68,11 +71,14 @@ def _against(lock: dict[str, str], place: str, requirements: str) -> Iterator[Fi
 
 def _lock_of(file: ClusterFile) -> dict[str, str] | None:
     mounted = [
-        Path(source).expanduser()
+        source
         for source in file.section("file_mounts").values()
         if isinstance(source, str) and source.endswith("requirements.lock")
     ]
-    for path in (*mounted, Path("requirements.lock")):
-        if path.is_file():
-            return read_lock(path)
+    for source in (*mounted, "requirements.lock"):
+        # One in nobody's home is said of the mounts.
+        with suppress(IgnmError):
+            path = expanded(source)
+            if path.is_file():
+                return read_lock(path)
     return None

@@ -45,6 +45,9 @@ CLOUD = {
     "idle workers": ("min_workers: 0", "min_workers: 1", WARNING, "min_workers: 1", "paid for while nothing"),
     "stopped and kept": ("  cache_stopped_nodes: false\n", "", WARNING, "provider:", "keep their disks"),
     "mount that is not there": ("~/ignm/ignm: ignm", "~/ignm/ignm: ingm", ERROR, "ingm", "no such file or folder"),
+    "mount from nobody's home": ("~/ignm/ignm: ignm", "~/ignm/ignm: ~no-such-user/x", ERROR, "~no", "no such file or"),
+    "lock from nobody's home": (TOKEN_MOUNT, TOKEN_MOUNT + "  ~/l: ~no-u/requirements.lock\n", ERROR, "~no", "no such"),
+    "key in nobody's home": ("_user: ubuntu", "_user: ubuntu\n  ssh_private_key: ~no-u/k", ERROR, "~no", "no such"),
     "mount for root": (TOKEN_MOUNT, TOKEN_MOUNT + "  /opt/x: docs\n", WARNING, "/opt/x", "ubuntu may not be allowed"),
     "no ssh key": ("  ssh_user: ubuntu", "  ssh_user: ubuntu\n  ssh_private_key: ~/no", ERROR, "~/no", "no such file"),
     "nightly wheel": ("make -C ~/ignm setup", "pip install x/ray-3.0.0.dev0.whl", ERROR, "pip", "last night"),
@@ -215,6 +218,14 @@ def test_machines_are_tried_by_ssh(returncode, stdout, words, tmp_path, monkeypa
     assert bool(found) == bool(words)
 
 
+def test_a_key_in_nobodys_home_is_a_finding_of_each_machine(tmp_path, monkeypatch):
+    monkeypatch.setattr(machines.subprocess, "run", lambda command, **_: pytest.fail("logged in without a key"))
+    text = filled("cluster-local.yaml")
+    before = yaml.safe_load(text)["auth"]["ssh_private_key"]
+    found = list(machines.reachable(local(text.replace(before, "~no-such-user/key"), tmp_path)))
+    assert ["auth.ssh_private_key: ~no-such-user/key" in each.problem for each in found] == [True, True]
+
+
 def test_a_machine_that_does_not_answer(tmp_path, monkeypatch):
     def run(command, **options):
         raise subprocess.TimeoutExpired(command, 1)
@@ -292,6 +303,12 @@ def test_what_an_account_lacks(account):
     assert any("g99.xlarge is not to be had in us-west-2" in each for each in told)
     (told,) = account(("{CPU: 4, GPU: 1}", "{CPU: 4, GPU: 2}"))
     assert "2 GPUs, of which g6.xlarge has 1" in told
+
+
+@pytest.mark.parametrize("said", ["many", "null", "[4]"])
+def test_without_a_number_of_its_own_a_type_is_bounded_by_that_for_all(account, said):
+    (told,) = account(("    max_workers: 4\n", f"    max_workers: {said}\n"), granted={SPOT_G: 8.0, STANDARD: 8.0})
+    assert "up to 16 virtual CPUs, of which us-west-2 grants you 8" in told
 
 
 def test_a_group_that_is_open(account, aws):

@@ -28,6 +28,17 @@ def test_several_objectives_are_told_with_their_directions_and_nothing_is_stoppe
     assert all(t.intermediate_values == {} for t in study.get_trials())
 
 
+@pytest.mark.parametrize("objective", ["cost", "diversity"])
+def test_one_objective_that_is_not_the_quality_stops_nothing(folder, question, objective):
+    driver = Driver(folder, asking(question, {"objectives": (objective,)}))
+    good, bad = driver.begin(), driver.begin()
+    for name, quality in ((good, 1.0), (bad, 100.0)):
+        driver.complete(name, quality)
+    assert [t.state for t in driver.on_disk()] == [TrialState.COMPLETE] * 2
+    assert not driver.question.suggesting.stops_early
+    assert question.suggesting.stops_early
+
+
 @pytest.mark.parametrize("sampler", ["tpe", "gp", "random", "qmc"])
 def test_every_sampler_of_several_objectives_gets_along_with_what_can_happen(folder, question, sampler):
     driver = Driver(folder, asking(question, THREE | {"sampler": sampler}))

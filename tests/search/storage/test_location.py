@@ -49,6 +49,7 @@ def test_a_study_is_the_same_by_its_storage_and_by_its_uri():
         ("s3:/b/x", "expected s3://BUCKET/PREFIX"),
         (Path("s3://b/x"), "expected s3://BUCKET/PREFIX"),
         ("file://a/b", "expected file:///"),
+        ("~no-such-user/x", "no home folder ~no-such-user here"),
     ],
 )
 def test_what_is_no_place_is_refused(given, told):

@@ -214,6 +214,31 @@ def test_following_writes_nothing_over_what_the_driver_says_of_a_trial(drive, pr
     assert folder.trial(NAME).label()["parameters"] == {"new": 1}
 
 
+def test_claims_that_a_person_puts_into_the_store_come_to_the_driver(drive, read, location):
+    folder, kept, _ = drive("head")
+    write_text(folder.question, "name: small\n")
+    kept.keep()
+    store = location.remote(patience=0)
+    for text in ("claims: [first]", "claims: [second]"):
+        store.write("claims.yaml", text.encode())
+        kept.follow()
+        assert (folder.path / "claims.yaml").read_text() == text
+        kept.keep()
+        assert (read().path / "claims.yaml").read_text() == text
+    # The same driver, begun again.
+    store.write("claims.yaml", b"claims: [third]")
+    drive("head")
+    assert (folder.path / "claims.yaml").read_text() == "claims: [third]"
+
+
+def test_claims_in_the_drivers_folder_come_to_its_readers(drive, read):
+    folder, kept, _ = drive("head")
+    write_text(folder.question, "name: small\n")
+    write_text(folder.path / "claims.yaml", "claims: [mine]")
+    kept.keep()
+    assert (read().path / "claims.yaml").read_text() == "claims: [mine]"
+
+
 def test_optunas_study_is_written_once_a_minute(drive, bucket, fake_time, question):
     folder, kept, _ = drive("head")
     storage = path_of(folder, question)

@@ -1,6 +1,7 @@
 """How a stage stands, from folders made by hand."""
 
 import pytest
+from support.searching import asking
 from support.studies import begun, measure, trial_of
 
 from search.study.folder import Status
@@ -84,6 +85,13 @@ def test_what_is_left_is_what_waiting_and_running_trials_will_train(folder, ques
     at_rest = remaining_at_rest(progress, slots=2)
     assert at_rest.seconds == pytest.approx(progress.kimg_left * progress.seconds_per_kimg / 2)
     assert "2 slots" in at_rest.how
+
+
+def test_a_search_that_stops_nothing_early_is_expected_to_train_its_whole_budget(folder, question):
+    trial_of(folder, question, 0, (0.5, 9.0))
+    assert search_reader(folder, question).read().expected_kimg == 1.0
+    cost = asking(question, {"objectives": ("cost",)})
+    assert search_reader(folder, cost).read().expected_kimg == 2.0
 
 
 def test_the_soonest_end_counts(folder, question):
