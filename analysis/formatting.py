@@ -6,6 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from spaces.axis import value_text
+
 ABSENT = "–"
 
 
@@ -60,20 +62,14 @@ def duration(seconds: Any) -> str:
 
 
 def axis_value(value: Any) -> str:
-    """Write a configuration value; a dash when it is None or does not apply."""
-    if value is None:
-        return ABSENT
-    if isinstance(value, bool):
-        return str(value).lower()
+    """Write a configuration value in a table's cell: `value_text`, but a dash where it is None or does not apply."""
     if isinstance(value, list | tuple):
         return ", ".join(axis_value(item) for item in value)
     if isinstance(value, Mapping):
         return ", ".join(f"{key}: {axis_value(item)}" for key, item in value.items())
-    if pd.isna(value):
+    if value is None or pd.isna(value):
         return ABSENT
-    if isinstance(value, int | float):
-        return f"{value:.4g}" if abs(value) < 1e4 else f"{value:g}"
-    return str(value)
+    return value_text(value, 6 if isinstance(value, float) and abs(value) >= 1e4 else 4)
 
 
 def value_in_words(value: Any) -> str:

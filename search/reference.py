@@ -20,6 +20,7 @@ from ignm.config import Config, load_preset, preset_names
 from ignm.config.fields import fields_of
 from ignm.config.files import leaves
 from search.study.question import Question
+from spaces.axis import value_text
 from spaces.reading import load_space, space_names
 from spaces.strategies import strategy_of
 
@@ -120,7 +121,7 @@ def _default(field: FieldInfo) -> str:
 def _shown(value: Any) -> str:
     if isinstance(value, tuple | list | dict):
         return ", ".join(map(_shown, value)) or "none"
-    return "-" if value is None else str(value).lower() if isinstance(value, bool) else f"{value}"
+    return "-" if value is None else value_text(value)
 
 
 def _presets() -> Iterator[tuple[str, ...]]:

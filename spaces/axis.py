@@ -13,6 +13,24 @@ from spaces.strategies import Strategy, strategy_of
 Value = bool | int | float | str | None
 
 
+def value_text(value: Any, digits: int = 15) -> str:
+    """A value as YAML spells it: null, true, relu, 0.5, 64; a list's or a mapping's parts with commas between them.
+
+    digits: significant ones of a number that may be a fraction; 15 are all that it was written with.
+    """
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:.{digits}g}"
+    if isinstance(value, list | tuple):
+        return ", ".join(value_text(each, digits) for each in value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {value_text(each, digits)}" for key, each in value.items())
+    return str(value)
+
+
 class ChoiceDomain(Section):
     """One of a few values."""
 
@@ -25,7 +43,7 @@ class ChoiceDomain(Section):
 
     def describe(self) -> str:
         """The domain in a table cell."""
-        return ", ".join(map(_shown, self.values))
+        return ", ".join(map(value_text, self.values))
 
 
 class NumberDomain(Section):
@@ -89,7 +107,7 @@ class Axis(Section):
 
     def describe_condition(self) -> str:
         """The condition in a table cell; empty where there is none."""
-        allowed = [f"{path}: {', '.join(map(_shown, values))}" for path, values in self.when.items()]
+        allowed = [f"{path}: {', '.join(map(value_text, values))}" for path, values in self.when.items()]
         return "; ".join([*allowed, *(f"{path} not null" for path in self.needs)])
 
     @model_validator(mode="before")
@@ -128,7 +146,3 @@ class Axis(Section):
             raise ValueError(f"{brief[0]} takes [low, high], not {given!r}")
         kind = brief[0].removeprefix("log_")
         return rest | {"domain": {"kind": kind, "low": given[0], "high": given[1], "log": brief[0].startswith("log_")}}
-
-
-def _shown(value: Value) -> str:
-    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

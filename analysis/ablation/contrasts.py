@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from analysis.ablation.plan import IMPROVED, Design
-from analysis.formatting import axis_value
+from spaces.axis import value_text
 
 
 @dataclass(frozen=True)
@@ -67,10 +67,10 @@ def _added(design: Design) -> list[Contrast]:
 
 
 def _swept(design: Design) -> list[Contrast]:
-    """Each other option against the improved model's own: above 0 the option is better."""
+    """Each other option, named as YAML spells it, against the improved model's own: above 0 the option is better."""
     own = [int(place["arm"]) for place in design.arms if place.get("own")]
     others = [place for place in design.arms if not place.get("own")]
-    return [Contrast(axis_value(each.get("value")), (own[0],), (int(each["arm"]),)) for each in others if own]
+    return [Contrast(value_text(each.get("value")), (own[0],), (int(each["arm"]),)) for each in others if own]
 
 
 def _baselines(design: Design) -> list[Contrast]:

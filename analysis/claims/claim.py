@@ -1,10 +1,11 @@
 """A claim as data: what is said, what it is measured by, and from where on it matters; stated before any run."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from ignm.config.section import Section
+from spaces.axis import value_text
 
 DesignName = Literal[
     "baselines", "factorial", "half_factorial", "leave_one_out", "add_one_in", "leave_axis_out", "add_axis_in",
@@ -35,6 +36,14 @@ class Claim(Section):
     """As a fraction of the measure without it; null: the study's `ablate.smallest_effect`."""
     family: Annotated[str, Field(min_length=1)] = "own"
     """Hypotheses of one family are corrected for each other (Holm)."""
+
+    @field_validator("contrasts", mode="before")
+    @classmethod
+    def _values_as_text(cls, given: Any) -> Any:
+        """Let a file name a sweep's value as it is: true and null without quotes."""
+        if not isinstance(given, list | tuple):
+            return given
+        return [value_text(each) if each is None or isinstance(each, bool | int | float) else each for each in given]
 
     @model_validator(mode="after")
     def _path_of_a_sweep(self) -> "Claim":

@@ -1,12 +1,10 @@
 """An estimate with its t interval, or the reason why there is none; every other module returns one of the two."""
 
-import dataclasses
 import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-import pandas as pd
 from scipy import special
 
 from ignm.errors import IgnmError
@@ -119,30 +117,3 @@ def check_confidence(confidence: float) -> None:
     """Raise IgnmError unless 0 < confidence < 1."""
     if not 0 < confidence < 1:
         raise IgnmError(f"confidence is {confidence}; give a fraction between 0 and 1, like 0.95")
-
-
-def as_row(result: Any, **more: Any) -> dict[str, Any]:
-    """Return a result (any dataclass of this room) as one flat table row, the fields in `more` first.
-
-    A NotEstimable has the same `value`, `n` and `lost`, empty `low` and `high`, and its `reason`.
-    """
-    row = dict(more) | {"estimable": getattr(result, "estimable", True)}
-    if isinstance(result, NotEstimable):
-        row |= {"low": None, "high": None}
-    return row | dataclasses.asdict(result)
-
-
-def arms_by_seed(runs: pd.DataFrame, arm: str = "arm", seed: str = "seed", value: str = "quality") -> pd.DataFrame:
-    """Return a table with one row a seed and one column an arm, from one row a run; what was not run or lost is NaN.
-
-    Raises IgnmError where a column is missing or an arm has two runs of one seed.
-    """
-    missing = [column for column in (arm, seed, value) if column not in runs.columns]
-    if missing:
-        raise IgnmError(f"the runs have no column {', '.join(missing)}; they have {', '.join(map(str, runs.columns))}")
-    twice = runs[runs.duplicated([arm, seed])]
-    if len(twice):
-        first = twice.iloc[0]
-        raise IgnmError(f"{arm} {first[arm]} has more than one run of seed {first[seed]}; give one row a run")
-    wide = runs.pivot(index=seed, columns=arm, values=value).astype(float)
-    return wide.where(np.isfinite(wide))

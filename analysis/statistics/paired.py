@@ -16,7 +16,6 @@ from analysis.statistics.estimates import (
     too_few,
     without_spread,
 )
-from analysis.statistics.resampling import bootstrap_limits, sign_flip_p
 from ignm.errors import IgnmError
 
 
@@ -25,15 +24,12 @@ class Difference(Estimate):
     """A difference of means; the t interval is the headline, what stands beside it is None where it does not apply.
 
     sd: such that error = sd / sqrt(n), of the differences if paired; correlation: of the two arms over the seeds, as it
-    came out; sign_flip_p: two-sided, exact up to 20 pairs; bootstrap_low, bootstrap_high: BCa, from 20 pairs on.
+    came out. `resampling.py` tests the same differences without a normal distribution.
     """
 
     sd: float
     paired: bool
     correlation: float | None = None
-    sign_flip_p: float | None = None
-    bootstrap_low: float | None = None
-    bootstrap_high: float | None = None
 
 
 def improvement(
@@ -82,7 +78,6 @@ def _of_pairs(table: np.ndarray, confidence: float) -> Difference | NotEstimable
     if refused is not None:
         return refused
     n, sd = len(differences), float(differences.std(ddof=1))
-    low, high = bootstrap_limits(differences, confidence) or (None, None)
     return Difference(
         **t_parts(float(differences.mean()), sd / math.sqrt(n), n - 1, confidence),
         n=n,
@@ -91,9 +86,6 @@ def _of_pairs(table: np.ndarray, confidence: float) -> Difference | NotEstimable
         sd=sd,
         paired=True,
         correlation=_correlation(pairs),
-        sign_flip_p=sign_flip_p(differences),
-        bootstrap_low=low,
-        bootstrap_high=high,
     )
 
 

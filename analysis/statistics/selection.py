@@ -1,4 +1,4 @@
-"""Choosing the best of many: how much the choice flatters it, and which others might be best just as well."""
+"""The best of many configurations, and which others might be best just as well."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -7,27 +7,9 @@ import numpy as np
 import pandas as pd
 
 from analysis.formatting import count
-from analysis.statistics.estimates import CONFIDENCE, Estimate, NotEstimable, mean_estimate
-from analysis.statistics.paired import Difference, difference
-from ignm.errors import IgnmError
+from analysis.statistics.estimates import Estimate, NotEstimable, mean_estimate
 
 DRAWS, DRAW_SEED = 10_000, 20_240_402
-
-
-@dataclass(frozen=True)
-class Best:
-    """The best of `candidates` by the seeds that chose it, and what fresh seeds say of it.
-
-    chosen_on: its mean on the seeds that chose, biased towards better; confirmed: its mean on the fresh ones, unbiased;
-    optimism: by how much the choice flattered it (confirmed minus chosen_on for quality), above 0 where it did.
-    """
-
-    config: str
-    candidates: int
-    chosen_on: float
-    confirmed: Estimate | NotEstimable
-    optimism: Difference | NotEstimable
-    estimable: ClassVar[bool] = True
 
 
 @dataclass(frozen=True)
@@ -61,29 +43,6 @@ class Candidates:
     def best_set(self) -> tuple[str, ...]:
         """The configurations not distinguishable from the best; it holds the true best with 1 - alpha."""
         return tuple(each.config for each in self.candidates if each.in_set)
-
-
-def choose_best(
-    choosing: pd.DataFrame, reporting: pd.DataFrame, confidence: float = CONFIDENCE, lower_is_better: bool = True
-) -> Best | NotEstimable:
-    """Choose the best mean on one set of seeds and report it on another.
-
-    choosing, reporting: one row a seed, one column a configuration (`arms_by_seed`). A configuration that lost seeds is
-    chosen only where none kept more: dropping its failures would flatter it. Raises IgnmError where seeds are shared.
-    """
-    shared = choosing.index.intersection(reporting.index)
-    if len(shared):
-        raise IgnmError(f"seeds {', '.join(map(str, shared))} both choose and report; report on seeds of their own")
-    kept = choosing.notna().sum()
-    if not len(kept) or kept.max() == 0:
-        return NotEstimable("no configuration has a result to choose by", 0, int(choosing.isna().to_numpy().sum()))
-    means = choosing.loc[:, kept == kept.max()].mean()
-    config = means.idxmin() if lower_is_better else means.idxmax()
-    there = reporting[config] if config in reporting.columns else pd.Series(dtype=float)
-    optimism = difference(there, choosing[config], confidence)
-    if not lower_is_better:
-        optimism = difference(choosing[config], there, confidence)
-    return Best(str(config), choosing.shape[1], float(means[config]), mean_estimate(there, confidence), optimism)
 
 
 def candidates(table: pd.DataFrame, alpha: float = 0.05, lower_is_better: bool = True) -> Candidates | NotEstimable:

@@ -2,7 +2,6 @@
 
 import math
 import warnings
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -48,18 +47,12 @@ class Times:
 
 @dataclass(frozen=True)
 class Survival:
-    """One arm's times. median, low, high: Kaplan-Meier's, None where too few runs reached it to say ("longer").
-
-    restricted_mean: the mean time spent below the threshold within `horizon` (the area under the curve), and its error.
-    """
+    """One arm's times. median, low, high: Kaplan-Meier's, None where too few runs reached it to say ("longer")."""
 
     median: float | None
     low: float | None
     high: float | None
     confidence: float
-    restricted_mean: float
-    restricted_error: float
-    horizon: float
     reached: int
     n: int
     estimable: ClassVar[bool] = True
@@ -69,13 +62,12 @@ class Survival:
 class Speedup:
     """How much sooner `improved` reaches the threshold than `baseline`.
 
-    log_rank_p: by its normal approximation; permutation_p: of the same statistic over all ways to deal out the runs
-    (fixed-seed sample above 20,000), to be preferred with few seeds; saved: restricted mean of the baseline minus the
+    permutation_p: of the log-rank statistic over all ways to deal out the runs (fixed-seed sample above 20,000), as its
+    normal approximation errs with few seeds; saved: restricted mean of the baseline minus the
     improved arm's, within `horizon`; ratio, ratio_low, ratio_high: of geometric means, above 1 where improved is
     faster; None where a run never reached it, and then `no_ratio` says so.
     """
 
-    log_rank_p: float
     permutation_p: float
     saved: Estimate | NotEstimable
     ratio: float | None
@@ -83,56 +75,16 @@ class Speedup:
     ratio_high: float | None
     no_ratio: str
     horizon: float
-    reached_baseline: int
-    reached_improved: int
     n_baseline: int
     n_improved: int
     estimable: ClassVar[bool] = True
 
 
-def times_to_threshold(
-    measurements: pd.DataFrame,
-    threshold: float,
-    time: str = "kimg",
-    value: str = "quality",
-    seed: str = "seed",
-    lower_is_better: bool = True,
-    never: Iterable[object] = (),
-    horizon: float | None = None,
-) -> Times:
-    """Return when each seed's first measurement at the threshold or better was taken; nothing is interpolated.
-
-    measurements: one row a measurement of one arm. never: seeds that cannot reach it any more because they diverged;
-    they are counted as watched to `horizon` (the latest measurement unless told), since stopping early must not help.
-    """
-    sign = 1.0 if lower_is_better else -1.0
-    end = float(measurements[time].max()) if horizon is None and len(measurements) else float(horizon or 0.0)
-    gone = set(never)
-    seeds: list[object] = []
-    times: list[float] = []
-    reached: list[bool] = []
-    for name in sorted(measurements[seed].unique()):
-        rows = measurements[measurements[seed] == name]
-        there = rows[sign * rows[value] <= sign * threshold]
-        seeds.append(name)
-        reached.append(bool(len(there)))
-        times.append(float(there[time].min()) if len(there) else end if name in gone else float(rows[time].max()))
-    for name in sorted(gone - set(seeds), key=str):
-        seeds, times, reached = [*seeds, name], [*times, end], [*reached, False]
-    return Times(tuple(seeds), tuple(times), tuple(reached))
-
-
-def survival(arm: Times, horizon: float | None = None, confidence: float = CONFIDENCE) -> Survival | NotEstimable:
-    """Return the Kaplan-Meier median (interval by log-log, Brookmeyer and Crowley 1982) and the restricted mean.
-
-    horizon: of the restricted mean; unless told, the longest time that any run was watched, beyond which the curve is
-    held level.
-    """
+def survival(arm: Times, confidence: float = CONFIDENCE) -> Survival | NotEstimable:
+    """Return the Kaplan-Meier median, its interval by log-log (Brookmeyer and Crowley 1982)."""
     check_confidence(confidence)
     if not arm.seeds:
         return NotEstimable("no run was watched")
-    limit = float(max(arm.times) if horizon is None else horizon)
-    mean, error = _area(arm, limit)
     if not any(arm.reached):
         median = low = high = math.inf
     else:
@@ -141,9 +93,7 @@ def survival(arm: Times, horizon: float | None = None, confidence: float = CONFI
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             low, high = (float(end) for end in curve.quantile_ci(0.5, alpha=1 - confidence, method="cloglog"))
-    return Survival(
-        _known(median), _known(low), _known(high), confidence, mean, error, limit, sum(arm.reached), len(arm.seeds)
-    )
+    return Survival(_known(median), _known(low), _known(high), confidence, sum(arm.reached), len(arm.seeds))
 
 
 def speedup(
@@ -163,44 +113,20 @@ def speedup(
     limit = float(_common_horizon(baseline, improved) if horizon is None else horizon)
     ratio, why = _ratio(baseline, improved, confidence)
     return Speedup(
-        _log_rank_p(baseline, improved),
         _permutation_p(baseline, improved),
         _saved(baseline, improved, limit, confidence),
         *ratio,
         why,
         limit,
-        sum(baseline.reached),
-        sum(improved.reached),
         *sizes,
     )
 
 
-def _known(time: float) -> float | None:
-    return time if math.isfinite(time) else None
+def restricted_mean(arm: Times, horizon: float) -> tuple[float, float]:
+    """Return the mean time below the threshold within `horizon`, and its standard error.
 
-
-def _log_rank_p(baseline: Times, improved: Times) -> float:
-    with np.errstate(invalid="ignore"):
-        p = float(stats.logrank(_censored(baseline), _censored(improved)).pvalue)
-    # No number where nothing can differ from what is expected: all reached it at once.
-    return p if math.isfinite(p) else 1.0
-
-
-def _censored(arm: Times) -> stats.CensoredData:
-    times, reached = np.array(arm.times), np.array(arm.reached, dtype=bool)
-    return stats.CensoredData(uncensored=times[reached], right=times[~reached])
-
-
-def _common_horizon(baseline: Times, improved: Times) -> float:
-    runs = [
-        (time, reached) for arm in (baseline, improved) for time, reached in zip(arm.times, arm.reached, strict=True)
-    ]
-    watched = [time for time, reached in runs if not reached]
-    return min(watched) if watched else max(time for time, _ in runs)
-
-
-def _area(arm: Times, horizon: float) -> tuple[float, float]:
-    """Return the area under the Kaplan-Meier curve up to the horizon, and its standard error (Greenwood)."""
+    That is the area under the Kaplan-Meier curve, held level beyond the last run (Greenwood's error).
+    """
     times, reached = np.array(arm.times), np.array(arm.reached, dtype=bool)
     events = np.unique(times[reached & (times <= horizon)])
     at_risk = np.array([(times >= event).sum() for event in events], dtype=float)
@@ -215,12 +141,24 @@ def _area(arm: Times, horizon: float) -> tuple[float, float]:
     return float(steps.sum()), math.sqrt(terms.sum() * n / (n - 1)) if n > 1 else 0.0
 
 
+def _known(time: float) -> float | None:
+    return time if math.isfinite(time) else None
+
+
+def _common_horizon(baseline: Times, improved: Times) -> float:
+    runs = [
+        (time, reached) for arm in (baseline, improved) for time, reached in zip(arm.times, arm.reached, strict=True)
+    ]
+    watched = [time for time, reached in runs if not reached]
+    return min(watched) if watched else max(time for time, _ in runs)
+
+
 def _saved(baseline: Times, improved: Times, horizon: float, confidence: float) -> Estimate | NotEstimable:
     sides = [arm.restricted(horizon) for arm in (baseline, improved)]
     if not any(side.isna().any() for side in sides):
         # Everything up to the horizon is known: no curve is needed, and seeds can be paired.
         return difference(sides[0], sides[1], confidence)
-    (one, one_error), (other, other_error) = (_area(arm, horizon) for arm in (baseline, improved))
+    (one, one_error), (other, other_error) = (restricted_mean(arm, horizon) for arm in (baseline, improved))
     n = min(len(baseline.seeds), len(improved.seeds))
     if n < 2 or one_error + other_error == 0:
         return NotEstimable("too few runs reached the threshold for an interval of the time saved", n, 0, one - other)

@@ -7,7 +7,7 @@ from analysis.ablation.comparing import Comparison, compare
 from analysis.ablation.contrasts import Contrast, contrasts_of
 from analysis.ablation.loading import Ablation
 from analysis.ablation.plan import Design
-from analysis.formatting import axis_value
+from analysis.formatting import value_in_words
 from analysis.statistics.estimates import Estimate, mean_estimate
 from analysis.statistics.multiplicity import benjamini_hochberg
 from analysis.tables.about import arm_notes, ask_for, caption, interval_note, runs_words
@@ -140,7 +140,7 @@ def _swept(ablation: Ablation, design: Design) -> list[_Row]:
     rows = []
     for place in design.arms:
         number = int(place["arm"])
-        shown = _own_words(place) if place is own else _value(place.get("value"))
+        shown = _own_words(place) if place is own else value_in_words(place.get("value"))
         rows.append(_row(ablation, design, path, shown, number, against.get(number), marked.get(number)))
     return rows
 
@@ -155,18 +155,14 @@ def _row(
 
 
 def _own_words(place: Any) -> str:
-    return "without it (own)" if place.get("absent") else f"{_value(place.get('value'))} (own)"
-
-
-def _value(value: Any) -> str:
-    return "none" if value is None else axis_value(value)
+    return "without it (own)" if place.get("absent") else f"{value_in_words(place.get('value'))} (own)"
 
 
 def _refused(designs: list[tuple[Design, list[str]]]) -> list[str]:
     notes = []
     for design, paths in designs:
         for each in design.refused:
-            what = each.get("path") or f"{design.path} {_value(each.get('value'))}"
+            what = each.get("path") or f"{design.path} {value_in_words(each.get('value'))}"
             if design.path is not None or what in paths or "path" not in each:
                 notes.append(f"Not run on {design.dataset}: {what}: {each.get('reason', 'it cannot work')}.")
     return notes

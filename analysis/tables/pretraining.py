@@ -121,9 +121,9 @@ def _row(ablation: Ablation, design: Design, one: int, other: int) -> tuple[Cell
         why = NotEstimable("no run without it has ended well: there is no quality to reach")
         return (*head, estimate(why), *[words("")] * 7)
     sides = times(ablation, one, quality), times(ablation, other, quality)
-    curves = [survival(side, ablation.kimg) for side in sides]
+    medians = [_median(survival(side), ablation.kimg) for side in sides]
     faster = speedup(sides[0], sides[1], ablation.kimg, ablation.confidence)
-    return (*head, Cell(quality), *map(_reached, sides), *map(_median, curves), *_gains(faster))
+    return (*head, Cell(quality), *map(_reached, sides), *medians, *_gains(faster))
 
 
 def _gains(faster: Speedup | NotEstimable) -> tuple[Cell, Cell, Cell]:
@@ -137,11 +137,11 @@ def _reached(side: Times) -> Cell:
     return words(f"{sum(side.reached)} of {len(side.reached)}")
 
 
-def _median(curve: Survival | NotEstimable) -> Cell:
+def _median(curve: Survival | NotEstimable, kimg: float) -> Cell:
     if isinstance(curve, NotEstimable):
         return estimate(curve)
     if curve.median is None:
-        return Cell(text=f"> {amount(curve.horizon)}")
+        return Cell(text=f"> {amount(kimg)}")
     return whole(curve.median)
 
 

@@ -1,1 +1,1 @@
-"""Images in: sources, the decoded memory-mapped cache, the embedded dataset, augmentation."""
+"""Images in: sources, the decoded memory-mapped cache, the embedded dataset, labels, quality, degradations."""

@@ -109,7 +109,7 @@ def load_initial(
 
 
 def _open(path: Path) -> Path:
-    # The engine stands below this room: its checkpoints hold trainers, which begin here.
+    # Not above: a trainer begins here, and reading checkpoints imports the trainer.
     from ignm.training.checkpoint import open_checkpoint
 
     if not path.is_dir():

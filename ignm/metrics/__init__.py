@@ -1,1 +1,1 @@
-"""What is measured of a generator: extractors, references, the Frechet distance, diversity."""
+"""What is measured of a generator: extractors, references, distances, precision and recall, memorisation, leaks."""

@@ -53,6 +53,7 @@ def best(
     """Tell the winner: its configuration, its numbers, and where it lies."""
     from search.best import read_best
     from search.storage.finding import find_study
+    from spaces.axis import value_text
 
     found = read_best(find_study(folder, storage))
     if as_json:
@@ -69,7 +70,7 @@ def best(
         console.print(line, highlight=False, soft_wrap=True)
     table = Table("axis", "value", box=None, padding=(0, 2, 0, 0))
     for axis, value in found.evidence["parameters"].items():
-        table.add_row(axis, "null" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value))
+        table.add_row(axis, value_text(value, digits=4))
     console.print(table)
     for name, place in found.files.items():
         console.print(f"{name}: {place}", highlight=False, soft_wrap=True)

@@ -7,7 +7,7 @@ from ignm.errors import IgnmError
 from search.designs.bridging import Changed, change, reason_of
 from search.designs.design import Arm, Change, Design, Placed, Terms, against_one
 from search.designs.known import Known
-from spaces.axis import Axis, ChoiceDomain, Domain, Value
+from spaces.axis import Axis, ChoiceDomain, Domain, Value, value_text
 
 POINTS = 5
 """Values of a number's range that are tried, both ends among them."""
@@ -45,7 +45,8 @@ def _sweep(terms: Terms, path: str) -> Design:
         except IgnmError as error:
             refused.append({"value": value, "reason": reason_of(error)})
             continue
-        arm = Arm(f"{improved.name}, {path} {_shown(value)}", terms.dataset, made.config, terms.starts[0], made.bridges)
+        name = f"{improved.name}, {path} {value_text(value)}"
+        arm = Arm(name, terms.dataset, made.config, terms.starts[0], made.bridges)
         placed.append(Placed({"value": value, "own": False}, arm))
     return Design(
         {
@@ -56,7 +57,7 @@ def _sweep(terms: Terms, path: str) -> Design:
             "refused": refused,
         },
         tuple(placed),
-        against_one((_shown(each.place["value"]), each.arm, whole) for each in placed[1:]),
+        against_one((value_text(each.place["value"]), each.arm, whole) for each in placed[1:]),
         stated=False,
     )
 
@@ -82,7 +83,3 @@ def _conditions(terms: Terms, axis: Axis | None) -> tuple[Change, ...]:
 
 def _same(one: Value, other: Value) -> bool:
     return one == other and isinstance(one, bool) == isinstance(other, bool)
-
-
-def _shown(value: Value) -> str:
-    return "null" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

@@ -3,6 +3,7 @@
 from typing import Any, Protocol
 
 from search.study.folder import Trial
+from spaces.axis import value_text
 
 _LEFT_OUT = ("point", "metric", "precision", "reference_id", "defects", "metrics")
 
@@ -33,4 +34,4 @@ def parameters(trial: Trial) -> dict[str, bool | str | float | int]:
     """What the search chose for a trial, and what the trial is; plain values by name."""
     chosen = trial.label()["parameters"].items()
     about = {"seed": trial.spec().seed, "stage": trial.stage, "config_id": trial.label()["config_id"]}
-    return {name: "null" if value is None else value for name, value in chosen} | about
+    return {name: value_text(value) if value is None else value for name, value in chosen} | about

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from analysis.formatting import amount, duration, mean_sd, number, short_names
+from analysis.formatting import amount, axis_value, duration, mean_sd, number, short_names, value_in_words
 
 
 @pytest.mark.parametrize(
@@ -11,6 +11,16 @@ from analysis.formatting import amount, duration, mean_sd, number, short_names
 )  # fmt: skip
 def test_numbers(value, text):
     assert number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "cell", "words"),
+    [(None, "–", "none"), (np.nan, "–", "–"), (True, "true", "true"), ("relu", "relu", "relu"), (64, "64", "64"),
+     (0.000123456, "0.0001235", "0.0001235"), (64.0, "64", "64"), (65536.0, "65536", "65536"),
+     (["relu", None], "relu, –", "relu, –"), ({"a": False}, "a: false", "a: false")],
+)  # fmt: skip
+def test_values_of_a_config(value, cell, words):
+    assert (axis_value(value), value_in_words(value)) == (cell, words)
 
 
 def test_other_texts():

@@ -150,6 +150,23 @@ def test_ones_own_claim_on_a_sweep(tmp_path):
     assert "generator.upsampling" in judged(study, [other])["relu"].parts[0].verdict.reason
 
 
+@pytest.mark.parametrize(
+    ("path", "gains", "contrast"),
+    [
+        ("discriminator.normalisation", {None: -6.0, "layer": None}, "null"),
+        ("data.mirror", {True: -6.0, False: None}, "true"),
+        ("augment.strength", {0.25: -6.0, 1.0: None}, "0.25"),
+    ],
+)
+def test_a_sweeps_value_is_named_as_yaml_spells_it(tmp_path, path, gains, contrast):
+    study = study_of(tmp_path).sweep(path, gains)
+    own = Claim(
+        id="own", text="The other value is worse", designs=("sweeps",), path=path, contrasts=(contrast,),
+        direction="worse", smallest_effect=0.03,
+    )  # fmt: skip
+    assert judged(study, [own])["own"].verdict == "supported"
+
+
 def test_without_an_ablation_every_claim_is_open(tmp_path):
     study = study_of(tmp_path)
     study.write()

@@ -34,6 +34,11 @@ def test_ones_own_come_after_the_papers(tmp_path):
     assert (own.id, own.direction, own.measure, own.smallest_effect) == ("silu", "worse", "quality", None)
 
 
+def test_a_sweeps_values_need_no_quotes(tmp_path):
+    own = claims_with(tmp_path, OWN.replace("[relu]", "[relu, null, true, 0.5, 64]"))[len(PAPER)]
+    assert own.contrasts == ("relu", "null", "true", "0.5", "64")
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

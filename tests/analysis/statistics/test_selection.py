@@ -4,71 +4,13 @@ import pytest
 from scipy import stats
 
 from analysis.statistics.estimates import NotEstimable
-from analysis.statistics.selection import candidates, choose_best
-from ignm.errors import IgnmError
+from analysis.statistics.selection import candidates
 
 
 def table(values, first_seed=0):
     values = np.asarray(values, dtype=float)
     seeds = range(first_seed, first_seed + len(values))
     return pd.DataFrame(values, index=seeds, columns=[f"c{i}" for i in range(values.shape[1])])
-
-
-def test_the_naive_best_is_flattered_and_the_confirmed_is_not():
-    """Ten configurations a little apart, two seeds to choose, three fresh ones to report, 1,000 times."""
-    rng = np.random.default_rng(101)
-    naive, confirmed, errors, optimism = [], [], [], []
-    for _ in range(1_000):
-        true = rng.normal(20, 0.5, 10)
-        choosing, reporting = (
-            table(true + rng.standard_normal((seeds, 1)) + rng.standard_normal((seeds, 10)), first)
-            for seeds, first in ((2, 0), (3, 100))
-        )
-        found = choose_best(choosing, reporting)
-        at = true[int(found.config[1:])]
-        naive.append(found.chosen_on - at)
-        confirmed.append(found.confirmed.value - at)
-        errors.append(found.confirmed.error)
-        optimism.append(found.optimism.value)
-    naive, confirmed = np.array(naive), np.array(confirmed)
-    standard_error = np.mean(errors)
-    assert abs(confirmed.mean()) < 3 * confirmed.std() / np.sqrt(1_000) < 0.15 * standard_error
-    assert naive.mean() < -10 * naive.std() / np.sqrt(1_000)
-    assert abs(naive.mean()) > standard_error
-    assert np.mean(optimism) == pytest.approx(-naive.mean(), abs=0.1)
-
-
-def test_confirmed_intervals_cover_the_chosens_true_value():
-    rng = np.random.default_rng(102)
-    covered = []
-    for _ in range(1_000):
-        found = choose_best(table(rng.standard_normal((2, 6))), table(rng.standard_normal((4, 6)), 50))
-        covered.append(found.confirmed.low <= 0 <= found.confirmed.high)
-    assert 0.93 <= np.mean(covered) <= 0.97
-
-
-def test_seeds_that_choose_may_not_report():
-    with pytest.raises(IgnmError, match="seeds 1, 2 both choose and report"):
-        choose_best(table([[1.0], [2.0], [3.0]]), table([[1.0], [2.0]], 1))
-
-
-def test_a_configuration_that_lost_seeds_is_chosen_last():
-    choosing = table([[1.0, 5.0], [np.nan, 6.0], [np.nan, 5.5]])
-    assert choose_best(choosing, table([[2.0, 5.0], [3.0, 5.1]], 10)).config == "c1"
-    assert choose_best(choosing[["c0"]], table([[2.0], [3.0]], 10)).config == "c0"
-
-
-def test_higher_may_be_better():
-    found = choose_best(table([[1.0, 5.0], [1.5, 6.0]]), table([[1.0, 4.0], [1.2, 4.4]], 10), lower_is_better=False)
-    assert found.config == "c1"
-    assert found.optimism.value == pytest.approx(5.5 - 4.2)
-
-
-def test_a_best_that_was_not_reported_says_so():
-    found = choose_best(table([[1.0, 5.0], [1.5, 6.0]]), table([[4.0, 5.0]], 10)[["c1"]])
-    assert isinstance(found.confirmed, NotEstimable)
-    assert isinstance(choose_best(table([[np.nan]]), table([[1.0]], 5)), NotEstimable)
-    assert isinstance(choose_best(table(np.zeros((0, 0))), table([[1.0]], 5)), NotEstimable)
 
 
 @pytest.mark.parametrize("scales", [np.ones(5), np.array([1.0, 1.0, 4.0, 4.0, 0.5])])

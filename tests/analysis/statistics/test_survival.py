@@ -1,11 +1,10 @@
 import numpy as np
-import pandas as pd
 import pytest
 from scipy import stats
 
 from analysis.statistics.estimates import NotEstimable
 from analysis.statistics.paired import difference
-from analysis.statistics.survival import Times, speedup, survival, times_to_threshold
+from analysis.statistics.survival import Times, restricted_mean, speedup, survival
 from ignm.errors import IgnmError
 
 # Freireich et al. (1963), weeks of remission of leukaemia; a + is a patient who was still in it.
@@ -32,8 +31,7 @@ def test_published_medians():
 
 def test_published_log_rank():
     found = speedup(times(TREATED), times(PLACEBO, 100))
-    # Chi-square 16.79 on one degree of freedom.
-    assert found.log_rank_p == pytest.approx(stats.chi2.sf(16.79, 1), rel=0.01)
+    # Chi-square 16.79 on one degree of freedom: p 4e-5, less than 20,000 dealings can tell from none.
     assert found.permutation_p < 0.001
     assert found.ratio is None
     assert found.no_ratio.startswith("runs that never reached the threshold: 12;")
@@ -41,17 +39,16 @@ def test_published_log_rank():
 
 def test_published_restricted_mean():
     """R's print(survfit, rmean = 35): 23.29 and 8.67."""
-    assert survival(times(TREATED), 35).restricted_mean == pytest.approx(23.29, abs=0.005)
-    assert survival(times(PLACEBO), 35).restricted_mean == pytest.approx(8.667, abs=0.0005)
+    assert restricted_mean(times(TREATED), 35)[0] == pytest.approx(23.29, abs=0.005)
+    assert restricted_mean(times(PLACEBO), 35)[0] == pytest.approx(8.667, abs=0.0005)
 
 
 def test_without_censoring_the_restricted_mean_is_the_mean():
     values = np.random.default_rng(81).gamma(3, 10, 9)
-    found = survival(Times(tuple(range(9)), tuple(values), (True,) * 9))
-    assert found.restricted_mean == pytest.approx(values.mean())
-    assert found.restricted_error == pytest.approx(values.std(ddof=1) / 3)
-    cut = survival(Times(tuple(range(9)), tuple(values), (True,) * 9), horizon=25.0)
-    assert cut.restricted_mean == pytest.approx(np.minimum(values, 25).mean())
+    watched = Times(tuple(range(9)), tuple(values), (True,) * 9)
+    mean, error = restricted_mean(watched, values.max())
+    assert (mean, error) == pytest.approx((values.mean(), values.std(ddof=1) / 3))
+    assert restricted_mean(watched, 25.0)[0] == pytest.approx(np.minimum(values, 25).mean())
 
 
 def test_the_permutation_p_is_counted_by_hand():
@@ -67,14 +64,13 @@ def test_time_saved_is_paired_where_all_were_watched_to_the_horizon():
     limits = told.confidence_interval()
     assert (found.saved.value, found.saved.low, found.saved.high) == pytest.approx((31, limits.low, limits.high))
     assert found.horizon == 100
-    assert (found.reached_baseline, found.reached_improved) == (3, 4)
 
 
 def test_time_saved_by_curves_where_watching_ended_early():
     found = speedup(times("80 90 60+ 100+ 70"), times("40 60 55 100+ 30"), horizon=95)
     assert found.saved.method == "areas under the Kaplan-Meier curves"
     assert found.saved.value == pytest.approx(
-        survival(times("80 90 60+ 100+ 70"), 95).restricted_mean - np.minimum([40, 60, 55, 100, 30], 95).mean()
+        restricted_mean(times("80 90 60+ 100+ 70"), 95)[0] - np.minimum([40, 60, 55, 100, 30], 95).mean()
     )
 
 
@@ -109,32 +105,14 @@ def _times_at_once(rng, size):
 
 def test_the_permutation_test_errs_no_more_than_it_says():
     rng = np.random.default_rng(83)
-    p, log_rank = [], []
+    p = []
     for _ in range(200):
         arms = rng.lognormal(4, 0.5, (2, 5))
         found = speedup(*(Times(tuple(range(5)), tuple(np.minimum(arm, 80)), tuple(arm < 80)) for arm in arms))
         if not isinstance(found, NotEstimable):
             p.append(found.permutation_p)
-            log_rank.append(found.log_rank_p)
     assert np.mean(np.array(p) <= 0.05) <= 0.06
     assert np.mean(np.array(p) <= 0.5) > 0.35
-
-
-def test_measurements_become_times():
-    rows = pd.DataFrame(
-        {
-            "seed": [1, 1, 1, 2, 2, 3, 3],
-            "kimg": [10.0, 20.0, 40.0, 10.0, 40.0, 10.0, 15.0],
-            "quality": [50.0, 19.0, 25.0, 40.0, 30.0, 90.0, np.nan],
-        }
-    )
-    found = times_to_threshold(rows, 20.0, never=[3, 4])
-    assert found.seeds == (1, 2, 3, 4)
-    assert found.times == (20.0, 40.0, 40.0, 40.0)
-    assert found.reached == (True, False, False, False)
-    # Unless told that it diverged, a run has been watched as long as it was measured.
-    assert times_to_threshold(rows, 20.0).times == (20.0, 40.0, 15.0)
-    assert times_to_threshold(rows.assign(quality=-rows["quality"]), -20.0, lower_is_better=False).times[0] == 20.0
 
 
 def test_what_cannot_be_estimated_says_why():
@@ -143,16 +121,15 @@ def test_what_cannot_be_estimated_says_why():
     assert "two a side" in speedup(times("10"), times("5 6 7")).reason
     assert "none of 2 + 2 runs" in speedup(times("10+ 10+"), times("9+ 10+")).reason
     never = survival(times("40+ 40+ 40+"))
-    assert (never.median, never.low, never.high, never.restricted_mean) == (None, None, None, 40.0)
+    assert (never.median, never.low, never.high) == (None, None, None)
+    assert restricted_mean(times("40+ 40+ 40+"), 40.0)[0] == 40.0
     at_once = speedup(times("20 20"), times("20 20"))
-    assert (at_once.log_rank_p, at_once.permutation_p) == (1.0, 1.0)
+    assert at_once.permutation_p == 1.0
     assert "time 0" in speedup(times("0 20"), times("10 20")).no_ratio
     alike = speedup(times("40 40 40"), times("20 20 20"))
     assert alike.ratio == pytest.approx(2)
     assert isinstance(alike.saved, NotEstimable)
     assert alike.no_ratio
-    empty = times_to_threshold(pd.DataFrame({"seed": [], "kimg": [], "quality": []}), 1.0)
-    assert empty == nothing
 
 
 @pytest.mark.parametrize("wrong", [((1, 2), (3.0,), (True,)), ((1,), (np.inf,), (False,)), ((1,), (-1.0,), (True,))])

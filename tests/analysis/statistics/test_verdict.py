@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from analysis.statistics.estimates import Estimate, NotEstimable, as_row, t_parts
+from analysis.statistics.estimates import Estimate, NotEstimable, t_parts
 from analysis.statistics.paired import improvement, paired_difference
 from analysis.statistics.verdict import judge, judge_all
 from ignm.errors import IgnmError
@@ -52,7 +52,7 @@ def test_no_number_of_seeds_decides_what_sits_on_the_border():
 def test_what_cannot_be_estimated_is_inconclusive_and_asks_for_the_first_seeds():
     found = judge(NotEstimable("only one pair of runs: its spread is unknown", 1, 0, 2.5), 1.0)
     assert (found.verdict, found.detail, found.more_seeds, found.value) == ("inconclusive", "not estimable", 2, 2.5)
-    assert as_row(found)["low"] is None
+    assert found.low is None
     assert judge(NotEstimable("all equal", 4), 1.0).more_seeds is None
 
 

@@ -11,11 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.statistics.across import interquartile_mean, probability_of_improvement
-from analysis.statistics.equivalence import equivalence
 from analysis.statistics.estimates import NotEstimable, mean_estimate
 from analysis.statistics.factorial import factorial_effects
 from analysis.statistics.paired import difference, paired_difference, welch_difference
-from analysis.statistics.selection import candidates, choose_best
+from analysis.statistics.selection import candidates
 from analysis.statistics.sequential import SeedPlan, next_step
 from analysis.statistics.shapley import shapley_shares
 from analysis.statistics.survival import Times, speedup, survival
@@ -56,7 +55,7 @@ def test_a_result_or_a_reason(values):
     found = [make(one, other) for make in (difference, paired_difference, welch_difference)]
     found.append(mean_estimate(one))
     for each in list(found):
-        found += [equivalence(each, 1.0), judge(each, 0.5), next_step(each, 0.5, SeedPlan(2, 4))]
+        found += [judge(each, 0.5), next_step(each, 0.5, SeedPlan(2, 4))]
     found += judge_all({str(number): each for number, each in enumerate(found[:4])}, 0.5).values()
     arms = list(product([0, 1], repeat=2))
     runs = pd.DataFrame(
@@ -68,7 +67,6 @@ def test_a_result_or_a_reason(values):
         columns=[*FACTORS, "seed", "quality"],
     )
     found += [factorial_effects(runs, FACTORS), shapley_shares(runs, FACTORS), candidates(finite)]
-    found.append(choose_best(finite, finite.set_index(finite.index + 100)))
     found.append(interquartile_mean({"celeba": one, "ffhq": other}))
     found.append(probability_of_improvement({"celeba": one}, {"celeba": other}))
     for each in found:

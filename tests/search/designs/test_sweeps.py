@@ -3,10 +3,12 @@
 import pytest
 from support.ablations import AXES, BASE, IMPROVED, terms_between
 
+from analysis.ablation.contrasts import contrasts_of
+from analysis.ablation.plan import Design as Planned
 from ignm.config import flat, load_preset, override
 from search.designs.known import Foretold
 from search.designs.sweeps import options_of, sweeps
-from spaces.axis import ChoiceDomain, NumberDomain
+from spaces.axis import ChoiceDomain, NumberDomain, value_text
 
 KNOWN = Foretold()
 
@@ -27,6 +29,18 @@ def test_each_option_once_and_nothing_else_changes(path):
     assert [placed.arm.config for placed in own] == [IMPROVED]
     assert len(design.contrasts) == len(values) - 1
     assert all(contrast.having[0].config == IMPROVED for contrast in design.contrasts)
+
+
+@pytest.mark.parametrize("path", ["generator.activation", "data.mirror", "augment.strength", "optim.batch"])
+def test_the_plan_and_the_analysis_name_an_option_alike(path):
+    design = sweep(path)
+    numbers = {arm.config.config_id: number for number, arm in enumerate(design.every_arm())}
+    read = contrasts_of(Planned(**design.as_json(numbers)))
+    assert [each.name for each in read] == [each.name for each in design.contrasts]
+    assert all(
+        name == value_text(placed.place["value"])
+        for name, placed in zip((each.name for each in read), design.arms[1:], strict=True)
+    )
 
 
 def test_an_own_value_that_is_no_option_is_there_too():
