@@ -42,6 +42,7 @@ def test_ones_own_come_after_the_papers(tmp_path):
         (OWN.replace("silu", "data"), "id data is the paper's"),
         (OWN.replace("family: own", "family: baselines"), "family baselines is the paper's"),
         (OWN.replace("[sweeps]", "[swoops]"), "swoops"),
+        (OWN.replace("[sweeps]", "[axis_path]"), "axis_path.*tells no claim"),
         (OWN.replace("    path: generator.activation\n", ""), "path"),
         (OWN.replace("text: SiLU is better than ReLU", "text: ''"), "text"),
         (OWN + "    smallest_effect: 5\n", "smallest_effect"),
