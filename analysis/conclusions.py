@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from analysis.ablation.loading import Ablation
-from analysis.ablation.plan import LATTICES
 from analysis.claims.judging import Judged, Judgement
 from analysis.formatting import amount, count, number, status_words
 from analysis.statistics.verdict import Word
 from analysis.tables.about import change_notes, interval_note
 from analysis.tables.verdicts import contrast_words
 from analysis.view import View
+from spaces.designs import LATTICES
 
 WORDS: tuple[Word, ...] = ("supported", "refuted", "inconclusive")
 

@@ -1,11 +1,9 @@
 """What the search's importance says, over the trials that may be compared; it is never an ablation."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 import pandas as pd
 
-from analysis.results import Axis, Study, dig, summarise_trials
+from analysis.axes import where_they_exist
+from analysis.results import Study, dig, summarise_trials
 from analysis.statistics.estimates import NotEstimable
 from analysis.statistics.importance import Importance, importance
 from ignm.config.files import leaves
@@ -31,31 +29,10 @@ def search_importance(
         rows["kimg"] = pd.to_numeric(rows["point"], errors="coerce").astype(float).fillna(rows["kimg"])
     fixed = dict(leaves(dig(study.asked, "base") or {}))
     chosen = rows[["trial", "kimg", "quality", *(axis.path for axis in study.axes)]].copy()
+    # What a trial was made with is the same in all its measurements.
+    there = where_they_exist(study.axes, rows.drop_duplicates("trial").set_index("trial"), fixed)
     for axis in study.axes:
         if axis.kind == "choice":
-            null = chosen[axis.path].isna() & _exists(axis, rows, fixed)
+            null = chosen[axis.path].isna() & rows["trial"].map(there[axis.path])
             chosen[axis.path] = chosen[axis.path].astype(object).mask(null, NONE)
     return importance(chosen, {axis.path: axis.kind for axis in study.axes}, method)
-
-
-def _exists(axis: Axis, rows: pd.DataFrame, fixed: Mapping[str, Any]) -> "pd.Series[bool]":
-    """Tell in which rows an axis decides anything, by its `when`."""
-    there = rows["trial"].notna()
-    conditions = dig(axis.domain, "when")
-    for path, allowed in conditions.items() if isinstance(conditions, Mapping) else ():
-        values = rows[path] if path in rows.columns else pd.Series(fixed.get(path), index=rows.index, dtype=object)
-        there &= values.map(_word).isin(_words(allowed)).to_numpy()
-    return there
-
-
-def _words(allowed: Any) -> list[str]:
-    return [_word(value) for value in (allowed if isinstance(allowed, Sequence) else [allowed])]
-
-
-def _word(value: Any) -> str:
-    """Write a value as results hold it, whatever type a file gave it."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if value is None or pd.isna(value):
-        return NONE
-    return f"{value:g}" if isinstance(value, int | float) else str(value)

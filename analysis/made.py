@@ -11,6 +11,7 @@ from analysis.formatting import ABSENT, axis_value
 from analysis.results import Study, dig
 from analysis.tables.about import ranges
 from analysis.view import View
+from spaces.axis import Axis
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def blocks(view: View) -> Iterator[Block]:
             [
                 axis.path,
                 axis.strategy or ABSENT,
-                domain_words(axis.domain),
+                domain_words(axis.told),
                 _tried(study, axis.path),
             ]
             for axis in study.axes
@@ -48,18 +49,13 @@ def blocks(view: View) -> Iterator[Block]:
         yield Block("Searched", ["Parameter", "Strategy", "Domain", "Tried"], rows)
 
 
-def domain_words(described: Any) -> str:
-    """Write what an axis ranges over: "relu, silu", "0.0001 to 0.0008 (log)"; with when it is there, and its source."""
-    if not described:
+def domain_words(told: Axis | None) -> str:
+    """Write what an axis ranges over, when it is there, and its source: "relu, silu", "0.0001 to 0.0008, log"."""
+    if told is None:
         return ABSENT
-    domain = dig(described, "domain") or described
-    values, low, high = (dig(domain, key) for key in ("values", "low", "high"))
-    if values is None and low is None:
-        return axis_value(described)
-    words = axis_value(values) if values is not None else f"{axis_value(low)} to {axis_value(high)}"
-    words += " (log)" if dig(domain, "log") else ""
-    words += f", when {axis_value(dig(described, 'when'))}" if dig(described, "when") else ""
-    return words + (f"; {dig(described, 'source')}" if dig(described, "source") else "")
+    condition = told.describe_condition()
+    words = told.domain.describe() + (f", when {condition}" if condition else "")
+    return words + (f"; {told.source}" if told.source else "")
 
 
 def _tried(study: Study, path: str) -> str:

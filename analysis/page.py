@@ -19,6 +19,7 @@ from analysis.notebooks.running import Executed
 from analysis.parameters import parameter_table
 from analysis.pictures import Picture, load_picture
 from analysis.results import Study, dig
+from analysis.tables.registry import TABLES
 from analysis.tables.table import Table
 from analysis.tables.writers import sentences
 from analysis.view import View
@@ -28,9 +29,6 @@ RANKED_ROWS, OTHER_ROWS = 25, 10
 
 GALLERY = 6
 TEMPLATES = Path(__file__).parent / "templates"
-FIRST_TABLE = "verdicts"
-SHOWN_TABLES = ("verdicts", "baselines", "strategies")
-"""Tables that stand open; a reader opens the others."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +52,7 @@ def render_page(view: View, parts: Parts) -> str:
     """Render report/index.html as one self-contained document."""
     study, conclusions = view.study, conclude(view)
     shown = view.shown_board
-    tables = _in_order(parts.tables)
-    if conclusions is None:
-        tables = [table for table in tables if table.name != FIRST_TABLE]
+    tables = [table for name, table in parts.tables.items() if conclusions or not TABLES[name].judges]
     empty = [table for table in tables if not table.rows] if conclusions else []
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True
@@ -64,7 +60,7 @@ def render_page(view: View, parts: Parts) -> str:
     return environment.get_template("report.html.j2").render(
         name=study.name,
         parts=_contents(view, parts),
-        shown_tables=SHOWN_TABLES,
+        open_tables=[name for name, entry in TABLES.items() if entry.stands_open],
         subtitle=_subtitle(study),
         conclusions=conclusions,
         searched=view.has_search,
@@ -104,11 +100,6 @@ def _contents(view: View, parts: Parts) -> list[tuple[str, str]]:
         "how": ("How it was made", True),
     }
     return [(target, title) for target, (title, is_there) in there.items() if is_there]
-
-
-def _in_order(tables: Mapping[str, Table]) -> list[Table]:
-    """The verdicts first; the others as they come in a paper."""
-    return sorted(tables.values(), key=lambda table: table.name != FIRST_TABLE)
 
 
 def _subtitle(study: Study) -> str:

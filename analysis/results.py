@@ -1,16 +1,17 @@
 """Reads a study folder into one validated value; everything in it but its existence is optional."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import yaml
 
+from analysis.axes import Axis, mapped, searched_axes
 from ignm.errors import IgnmError
 from ignm.training.filenames import EVIDENCE
 
@@ -28,19 +29,6 @@ STATUSES = ("completed", "running", "pruned", *LOST)
 
 FIDELITY_TOLERANCE = 0.05
 """Trials whose training lengths differ by at most this fraction are compared with each other."""
-
-LOG_RANGE = 20.0
-"""A positive numeric axis that spans at least this factor is read on a logarithmic scale."""
-
-
-@dataclass(frozen=True)
-class Axis:
-    """One searched dimension, as the figures draw it."""
-
-    path: str
-    strategy: str | None
-    kind: Literal["log", "linear", "choice"]
-    domain: Any = None
 
 
 @dataclass(frozen=True)
@@ -75,7 +63,7 @@ def load_study(folder: Path) -> Study:
     asked = _read_mapping(asked_file, notes)
     table = _read_table(results_file, notes)
     rows = _validate(table, results_file, notes)
-    rows, axes = _with_axes(rows, asked.get("axes"))
+    rows, axes = searched_axes(rows, asked.get("axes"), KNOWN_COLUMNS, notes)
     return Study(
         folder=folder,
         name=str(asked.get("name") or dig(asked, "question", "name") or folder.resolve().name),
@@ -234,7 +222,7 @@ def _validate(table: pd.DataFrame, path: Path, notes: list[str]) -> pd.DataFrame
 def _text(table: pd.DataFrame, column: str) -> "pd.Series[Any]":
     if column not in table.columns:
         return pd.Series("", index=table.index, dtype=object)
-    return _mapped(table[column].astype(object), lambda value: "" if pd.isna(value) else str(value))
+    return mapped(table[column].astype(object), lambda value: "" if pd.isna(value) else str(value))
 
 
 def _numbers(table: pd.DataFrame, column: str) -> "pd.Series[float]":
@@ -242,78 +230,3 @@ def _numbers(table: pd.DataFrame, column: str) -> "pd.Series[float]":
         return pd.Series(np.nan, index=table.index, dtype=float)
     values = pd.to_numeric(table[column], errors="coerce").astype(float)
     return values.where(np.isfinite(values))
-
-
-def _with_axes(rows: pd.DataFrame, declared: Any) -> tuple[pd.DataFrame, tuple[Axis, ...]]:
-    """Give each axis column one plain type, and say how it is to be drawn."""
-    described = {
-        str(entry["path"]): entry
-        for entry in (declared if isinstance(declared, list) else [])
-        if isinstance(entry, Mapping) and "path" in entry
-    }
-    searched = [column for column in rows.columns if column not in KNOWN_COLUMNS]
-    paths = [path for path in described if path in searched]
-    paths += [column for column in searched if "." in column and column not in described]
-    axes = []
-    rows = rows.copy()
-    for path in paths:
-        entry = described.get(path, {})
-        rows[path] = _plain_values(rows[path])
-        strategy = entry.get("strategy")
-        rest = {key: value for key, value in entry.items() if key not in ("path", "strategy")}
-        domain = rest["domain"] if set(rest) == {"domain"} else rest or None
-        axes.append(Axis(path, str(strategy) if strategy else None, _kind(rows[path], domain), domain))
-    return rows, tuple(axes)
-
-
-def _plain_values(values: "pd.Series[Any]") -> "pd.Series[Any]":
-    if pd.api.types.is_bool_dtype(values.dtype):
-        return values.astype(object).map(lambda value: None if pd.isna(value) else str(value).lower()).astype(object)
-    if pd.api.types.is_numeric_dtype(values.dtype):
-        return values.astype(float)
-    plain = _mapped(values.astype(object), _plain)
-    known = plain.dropna()
-    numeric = pd.to_numeric(known, errors="coerce")
-    if len(known) and numeric.notna().all():
-        return numeric.reindex(values.index).astype(float)
-    return plain
-
-
-def _mapped(values: "pd.Series[Any]", function: Callable[[Any], Any]) -> "pd.Series[Any]":
-    """Apply a function to each different value once: a column of many rows has few."""
-    try:
-        codes, different = pd.factorize(values, use_na_sentinel=False)
-    except TypeError:
-        # Lists cannot be told apart so.
-        return values.map(function).astype(object)
-    found = np.empty(len(different), dtype=object)
-    found[:] = [function(value) for value in different]
-    return pd.Series(found[codes], index=values.index, dtype=object)
-
-
-def _plain(value: Any) -> str | None:
-    if isinstance(value, list | tuple | np.ndarray):
-        return ", ".join(str(item) for item in value)
-    if isinstance(value, bool | np.bool_):
-        return str(value).lower()
-    if isinstance(value, Mapping):
-        return json.dumps(value, default=str)
-    return None if pd.isna(value) else str(value)
-
-
-def _kind(values: "pd.Series[Any]", domain: Any) -> Literal["log", "linear", "choice"]:
-    known = values.dropna()
-    words = _words(domain)
-    if values.dtype == object or words & {"choice", "choices", "categorical"}:
-        return "choice"
-    positive = len(known) > 0 and bool((known > 0).all())
-    wide = positive and known.max() >= LOG_RANGE * known.min()
-    return "log" if wide or (positive and words & {"log", "log_uniform", "loguniform"}) else "linear"
-
-
-def _words(value: Any) -> set[str]:
-    """Collect the names and words that describe a domain; `log: false` does not count as the word log."""
-    if isinstance(value, Mapping):
-        named = {str(key).lower() for key, item in value.items() if item is not False and item is not None}
-        return named.union(*(_words(item) for item in value.values()))
-    return {value.lower()} if isinstance(value, str) else set()

@@ -8,11 +8,12 @@ import pandas as pd
 from analysis.ablation.contrasts import Contrast, contrast, lattice_runs
 from analysis.ablation.loading import Ablation
 from analysis.ablation.measures import MEASURES, Measure
-from analysis.ablation.plan import LATTICES, Arm, Design
+from analysis.ablation.plan import Arm, Design
 from analysis.statistics.estimates import NotEstimable
 from analysis.statistics.factorial import Effects, factorial_effects
 from analysis.statistics.shapley import Shares, shapley_shares
 from ignm.config.files import leaves
+from spaces.designs import LATTICES
 from spaces.strategies import BUNDLES, strategy_of
 
 

@@ -11,7 +11,6 @@ from ignm.errors import IgnmError
 from ignm.files import read_json
 
 FILE = "ablation.json"
-LATTICES = ("factorial", "half_factorial")
 IMPROVED = "improved"
 """The improved model's place among the baselines."""
 

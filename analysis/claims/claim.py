@@ -2,15 +2,22 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from ignm.config.section import Section
 from spaces.axis import value_text
+from spaces.designs import TELLING, DesignName
 
-DesignName = Literal[
-    "baselines", "factorial", "half_factorial", "leave_one_out", "add_one_in", "leave_axis_out", "add_axis_in",
-    "sweeps",
-]  # fmt: skip
+
+def _tells(name: DesignName) -> DesignName:
+    if name not in TELLING:
+        raise ValueError(
+            f"'{name}': its arms follow from what was measured, so it explores and tells no claim; use one of "
+            f"{', '.join(TELLING)}"
+        )
+    return name
+
+
 MeasureName = Literal[
     "quality", "diversity", "diversity_gap", "stability", "seconds", "images_per_second", "defects", "kimg_to_quality",
 ]  # fmt: skip
@@ -23,7 +30,7 @@ class Claim(Section):
     text: Annotated[str, Field(min_length=1)]
     """In the words of who claims it."""
     measure: MeasureName = "quality"
-    designs: Annotated[tuple[DesignName, ...], Field(min_length=1)]
+    designs: Annotated[tuple[Annotated[DesignName, AfterValidator(_tells)], ...], Field(min_length=1)]
     """Where it is told; the first of them that the study asked for, whatever came out."""
     contrasts: Annotated[tuple[str, ...], Field(min_length=1)]
     """What is switched on: a strategy, a path, a value; of `baselines`, whom the improved model is to beat."""

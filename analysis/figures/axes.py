@@ -8,6 +8,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from analysis.axes import Axis
 from analysis.figures.style import (
     BEST,
     MANY,
@@ -22,7 +23,6 @@ from analysis.figures.style import (
     styled,
 )
 from analysis.formatting import ABSENT, axis_value
-from analysis.results import Axis
 
 
 @styled

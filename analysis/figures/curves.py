@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from analysis.axes import LOG_RANGE
 from analysis.figures.style import ARM_COLOURS, BEST, GREY, INK, WIDE, canvas, clip, log_ticks, scale_quality, styled
-from analysis.results import LOG_RANGE
 
 DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (5, 1.5, 1, 1.5)), (0, (8, 2)))
 """Lines are told apart without colour too."""

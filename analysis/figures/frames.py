@@ -10,9 +10,10 @@ from analysis.ablation.comparing import Comparison, compare
 from analysis.ablation.contrasts import contrasts_of
 from analysis.ablation.effects import lattice_effects, lattice_shares
 from analysis.ablation.loading import Ablation
-from analysis.ablation.plan import IMPROVED, LATTICES, Design
+from analysis.ablation.plan import IMPROVED, Design
 from analysis.statistics.estimates import Estimate, NotEstimable
 from analysis.statistics.factorial import Effects
+from spaces.designs import LATTICES
 
 EFFECT_COLUMNS = ("group", "name", "value", "low", "high", "n", "lost", "smallest", "why")
 

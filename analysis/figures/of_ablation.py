@@ -5,7 +5,7 @@ from typing import Any
 
 from analysis.ablation.effects import lattice_effects
 from analysis.ablation.loading import Ablation
-from analysis.ablation.plan import LATTICES, Design
+from analysis.ablation.plan import Design
 from analysis.figures import frames
 from analysis.figures.chart import Drawn
 from analysis.figures.curves import quality_curves
@@ -18,6 +18,7 @@ from analysis.formatting import amount, count, value_in_words
 from analysis.statistics.estimates import NotEstimable
 from analysis.tables.about import capital
 from analysis.view import View
+from spaces.designs import FOLLOWING, LATTICES
 
 MOST_ROWS = 24
 """Models whose samples stand below each other."""
@@ -102,7 +103,7 @@ def interactions(view: View, dataset: str) -> Drawn | None:
 
 def path_of(view: View, dataset: str) -> Drawn | None:
     """Draw the ablation path by strategy; where there is none, by single path."""
-    for design in view.ablation.of("path", "axis_path", dataset=dataset):
+    for design in view.ablation.of(*FOLLOWING, dataset=dataset):
         steps = frames.path_steps(view.ablation, design)
         figure = waterfall(steps, view.ablation.metric(dataset))
         if figure is not None:

@@ -7,6 +7,7 @@ from typing import Literal
 from analysis.figures import of_ablation, of_search
 from analysis.figures.chart import Chart, Drawn
 from analysis.view import View
+from spaces.designs import FOLLOWING, LATTICES, OF_STRATEGIES
 
 Section = Literal["ablation", "search", "axes"]
 
@@ -53,21 +54,17 @@ SEARCH = (
     ),
 )  # fmt: skip
 
-_STRATEGIES = ("factorial", "half_factorial", "leave_one_out", "add_one_in")
-
 ABLATION = (
-    OfDataset("strategies", of_ablation.strategies, _STRATEGIES, "what each strategy gains"),
+    OfDataset("strategies", of_ablation.strategies, OF_STRATEGIES, "what each strategy gains"),
     OfDataset("baselines", of_ablation.beaten, ("baselines",), "the improved model against each baseline"),
-    OfDataset("curves-kimg", of_ablation.against_kimg, ("baselines", *_STRATEGIES[:2]), "quality against kimg"),
-    OfDataset(
-        "curves-seconds", of_ablation.against_seconds, ("baselines", *_STRATEGIES[:2]), "quality against seconds"
-    ),
-    OfDataset("interactions", of_ablation.interactions, _STRATEGIES[:2], "where strategies need each other"),
-    OfDataset("path", of_ablation.path_of, ("path", "axis_path"), "the way from the baseline to the improved model"),
+    OfDataset("curves-kimg", of_ablation.against_kimg, ("baselines", *LATTICES), "quality against kimg"),
+    OfDataset("curves-seconds", of_ablation.against_seconds, ("baselines", *LATTICES), "quality against seconds"),
+    OfDataset("interactions", of_ablation.interactions, LATTICES, "where strategies need each other"),
+    OfDataset("path", of_ablation.path_of, FOLLOWING, "the way from the baseline to the improved model"),
     OfDataset("paths", of_ablation.single_paths, ("leave_axis_out", "add_axis_in"), "what each single path gains"),
     OfDataset("sweeps", of_ablation.options, ("sweeps",), "each swept option against the improved model's own"),
     OfDataset("cost", of_ablation.front, (), "quality against the time of training"),
-    OfDataset("samples", of_ablation.samples, ("baselines", *_STRATEGIES[:2]), "samples side by side"),
+    OfDataset("samples", of_ablation.samples, ("baselines", *LATTICES), "samples side by side"),
 )
 
 

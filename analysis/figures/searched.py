@@ -9,6 +9,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from analysis.axes import LOG_RANGE, Axis
 from analysis.figures.style import (
     BEST,
     GREY,
@@ -24,7 +25,6 @@ from analysis.figures.style import (
     styled,
 )
 from analysis.formatting import ABSENT, axis_value, duration, number
-from analysis.results import LOG_RANGE, Axis
 
 MOST_AXES = 7
 """Parallel axes that still can be read."""

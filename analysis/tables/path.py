@@ -8,9 +8,9 @@ from analysis.statistics.estimates import mean_estimate
 from analysis.tables.about import arm_notes, ask_for, caption, interval_note
 from analysis.tables.table import Cell, Column, Table, estimate, joined, share, whole, words
 from analysis.view import View
+from spaces.designs import FOLLOWING, KINDS
 
-STEPS = {"path": "strategy", "axis_path": "single path"}
-DESIGNS = tuple(STEPS)
+STEPS = {"strategies": "strategy", "paths": "single path"}
 
 COLUMNS = (
     Column("dataset", "Dataset"),
@@ -28,7 +28,7 @@ COLUMNS = (
 def path(view: View) -> Table:
     """Return each round of the paths: what was taken, what that gained, and what else was tried."""
     ablation = view.ablation
-    designs = ablation.of(*DESIGNS)
+    designs = ablation.of(*FOLLOWING)
     arms = [arm for design in designs for arm in design.numbers]
     notes = [
         "Each round takes the best mean of the first seeds and is measured on these too, so its gain is flattered by "
@@ -41,12 +41,12 @@ def path(view: View) -> Table:
         columns=COLUMNS,
         rows=tuple(row for design in designs for row in _rows(ablation, design)),
         notes=(*([*interval_note(ablation), *notes] if designs else ()), *arm_notes(ablation, arms)),
-        empty=ask_for(ablation, "ablation path", DESIGNS),
+        empty=ask_for(ablation, "ablation path", FOLLOWING),
     )
 
 
 def _rows(ablation: Ablation, design: Design) -> list[tuple[Cell, ...]]:
-    head = (words(design.dataset), words(design.baseline), words(STEPS[design.design]))
+    head = (words(design.dataset), words(design.baseline), words(STEPS[KINDS[design.design].of]))
     rows: list[tuple[Cell, ...]] = []
     if design.start is not None:
         start = estimate(mean_estimate(ablation.values(design.start)))

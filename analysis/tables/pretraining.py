@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from analysis.ablation.comparing import compare
 from analysis.ablation.contrasts import Contrast, contrasts_of
 from analysis.ablation.loading import Ablation
-from analysis.ablation.plan import LATTICES, Design
+from analysis.ablation.plan import Design
 from analysis.ablation.speed import AS_GOOD, threshold, times
 from analysis.formatting import amount, axis_value, interval
 from analysis.statistics.estimates import NotEstimable
@@ -14,10 +14,10 @@ from analysis.tables.about import arm_notes, ask_for, caption, change_notes
 from analysis.tables.table import Cell, Column, Table, estimate, probability, whole, words
 from analysis.view import View
 from ignm.errors import IgnmError
+from spaces.designs import LATTICES, WITH_TWINS
 from spaces.strategies import strategy_of
 
 STRATEGY = "init"
-DESIGNS = ("factorial", "leave_one_out", "add_one_in", "leave_axis_out", "add_axis_in", "sweeps")
 
 COLUMNS = (
     Column("dataset", "Dataset"),
@@ -37,7 +37,7 @@ COLUMNS = (
 def pretraining(view: View) -> Table:
     """Return the time to a quality with and without each change of the beginning, runs that never reach it counted."""
     ablation = view.ablation
-    found = [pair for design in ablation.of(*DESIGNS) for pair in _pairs(design)]
+    found = [pair for design in ablation.of(*WITH_TWINS) for pair in _pairs(design)]
     arms = list(dict.fromkeys(arm for _, each in found for arm in each.arms))
     rows = [_row(ablation, design, one, other) for design, one, other in _twins(found)]
     return Table(
@@ -56,13 +56,13 @@ def pretraining(view: View) -> Table:
 
 
 def _empty(ablation: Ablation) -> str:
-    alike = [design for design in ablation.of(*DESIGNS) if STRATEGY in design.same]
+    alike = [design for design in ablation.of(*WITH_TWINS) if STRATEGY in design.same]
     if alike:
         return (
             f"No row: {alike[0].improved} begins training as {alike[0].baseline} does. Let the improved model begin "
             "otherwise (init.checkpoint, init.reconstruction or other weights in its file) and run ignm ablate."
         )
-    return ask_for(ablation, f"pair of arms that differ in the strategy {STRATEGY}", DESIGNS)
+    return ask_for(ablation, f"pair of arms that differ in the strategy {STRATEGY}", WITH_TWINS)
 
 
 def _how(ablation: Ablation, found: list[tuple[Design, Contrast]]) -> list[str]:

@@ -1,6 +1,7 @@
-"""The tables by name, in the order of a paper, and their files."""
+"""The tables by name, and their files."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.tables.baselines import baselines
@@ -16,21 +17,38 @@ from analysis.tables.writers import WRITERS
 from analysis.view import View
 from ignm.files import write_text
 
-TABLES: Mapping[str, Callable[[View], Table]] = {
-    "baselines": baselines,
-    "strategies": strategies,
-    "interactions": interactions,
-    "path": path,
-    "data-options": options("data", "Data quality and augmentation"),
-    "structure-options": options("structure", "Options of the structure"),
-    "init-options": options("init", "Where training begins"),
-    "loss-options": options("loss", "Losses and how they are optimised"),
-    "pretraining": pretraining,
-    "defects": defects,
-    "verdicts": verdicts,
-    "importance": importance,
+
+@dataclass(frozen=True)
+class Entry:
+    """A table's maker, a pure function of a study, and how the page shows it.
+
+    stands_open: a reader opens the others; judges: the page leaves it out where there is nothing to judge.
+    """
+
+    make: Callable[[View], Table]
+    stands_open: bool = False
+    judges: bool = False
+
+    def __call__(self, view: View) -> Table:
+        """Make it."""
+        return self.make(view)
+
+
+TABLES: Mapping[str, Entry] = {
+    "verdicts": Entry(verdicts, stands_open=True, judges=True),
+    "baselines": Entry(baselines, stands_open=True),
+    "strategies": Entry(strategies, stands_open=True),
+    "interactions": Entry(interactions),
+    "path": Entry(path),
+    "data-options": Entry(options("data", "Data quality and augmentation")),
+    "structure-options": Entry(options("structure", "Options of the structure")),
+    "init-options": Entry(options("init", "Where training begins")),
+    "loss-options": Entry(options("loss", "Losses and how they are optimised")),
+    "pretraining": Entry(pretraining),
+    "defects": Entry(defects),
+    "importance": Entry(importance),
 }
-"""What each shows is a pure function of a study; each has at least a sentence for any of them."""
+"""In the order of the page; each has at least a sentence for any study."""
 
 
 def make_tables(view: View) -> dict[str, Table]:

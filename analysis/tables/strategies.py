@@ -4,7 +4,7 @@ from analysis.ablation.comparing import compare
 from analysis.ablation.contrasts import Contrast
 from analysis.ablation.effects import added_alone, lattice_effects, lattice_shares, left_out
 from analysis.ablation.loading import Ablation
-from analysis.ablation.plan import LATTICES, Design
+from analysis.ablation.plan import Design
 from analysis.statistics.estimates import Estimate, NotEstimable
 from analysis.statistics.factorial import Effects
 from analysis.statistics.multiplicity import benjamini_hochberg, holm
@@ -12,9 +12,9 @@ from analysis.statistics.shapley import Shares
 from analysis.tables.about import arm_notes, ask_for, caption, change_notes, interval_note
 from analysis.tables.table import Cell, Column, Table, estimate, joined, probability, share, words
 from analysis.view import View
+from spaces.designs import LATTICES, OF_STRATEGIES
 from spaces.strategies import BUNDLES
 
-DESIGNS = ("factorial", "half_factorial", "leave_one_out", "add_one_in")
 NOT_ASKED = "not asked for"
 
 COLUMNS = (
@@ -43,7 +43,7 @@ TOGETHER = (
 def strategies(view: View) -> Table:
     """Return what each strategy does to the quality: four ways to ask, which agree where strategies add up."""
     ablation = view.ablation
-    designs = ablation.of(*DESIGNS)
+    designs = ablation.of(*OF_STRATEGIES)
     arms = [arm for design in designs for arm in design.numbers]
     groups = _groups(designs)
     notes = [*(interval_note(ablation) if designs else ()), *_HOW] if designs else []
@@ -58,7 +58,7 @@ def strategies(view: View) -> Table:
         columns=COLUMNS,
         rows=tuple(row for group in groups.values() for row in _rows(ablation, group)),
         notes=(*notes, *arm_notes(ablation, arms)),
-        empty=ask_for(ablation, "design by strategy", DESIGNS),
+        empty=ask_for(ablation, "design by strategy", OF_STRATEGIES),
     )
 
 

@@ -7,7 +7,8 @@ from pydantic import Field
 from ignm.config.section import Section
 
 Adversarial = Literal["minimax", "non_saturating", "least_squares", "wasserstein", "hinge", "relativistic"]
-Penalty = Literal["wgan_gp", "r1", "r2", "r1_r2", "dragan", "clipping"]
+GradientPenalty = Literal["wgan_gp", "r1", "r2", "r1_r2", "dragan"]
+Penalty = Literal[GradientPenalty, "clipping"]
 Backbone = Literal["resnet18", "resnet50", "vgg16", "efficientnet_b0", "mobilenet_v3_large"]
 Weight = Annotated[float, Field(ge=0.0, le=1e4)]
 Kimg = Annotated[float, Field(ge=0.0, le=1e6)]

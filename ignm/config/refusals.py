@@ -2,14 +2,15 @@
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
+from ignm.config.learning import GradientPenalty
 from ignm.config.networks import SMALLEST_MAP
 
 if TYPE_CHECKING:
     from ignm.config.schema import Config
 
-GRADIENT_PENALTIES = ("wgan_gp", "r1", "r2", "r1_r2", "dragan")
+GRADIENT_PENALTIES: tuple[str, ...] = get_args(GradientPenalty)
 
 
 def penalty_needs_independent_images(config: "Config") -> str | None:

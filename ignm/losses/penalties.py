@@ -30,6 +30,8 @@ class Penalty:
     """Real and generated images of a whole batch to batches of as many images, constants."""
     of: Callable[[Critic, list[Tensor]], Tensor]
     """Mean over images: of a batch whose places are looked at in equal parts, it is the mean of the parts."""
+    batches: int = 1
+    """How many batches `places` gives: what a step costs in time and memory grows with it."""
 
     def __call__(self, critic: Critic, real: Tensor, fake: Tensor, random: torch.Generator) -> Tensor:
         """The penalty of a whole batch."""
@@ -92,7 +94,7 @@ r1 = Penalty(lambda real, fake, random: [_constant(real)], _half_squared_norms)
 r2 = Penalty(lambda real, fake, random: [_constant(fake)], _half_squared_norms)
 """|grad D(fake)|^2 / 2, mean over images (Mescheder et al. 2018, equation 10)."""
 
-r1_r2 = Penalty(lambda real, fake, random: [_constant(real), _constant(fake)], _half_squared_norms)
+r1_r2 = Penalty(lambda real, fake, random: [_constant(real), _constant(fake)], _half_squared_norms, batches=2)
 """r1 + r2 (Huang et al. 2024, section 2)."""
 
 wgan_gp = Penalty(_between, _distance_from_slope_one)

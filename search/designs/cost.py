@@ -11,6 +11,7 @@ from scipy.optimize import nnls
 from ignm.config import Config
 from ignm.data.cache import Dataset
 from ignm.data.targets import targets_of
+from ignm.losses.penalties import PENALTIES
 from ignm.models.description import describe_config
 from ignm.models.shape import DataShape
 from search.designs.beforehand import foreseen_designs
@@ -140,7 +141,7 @@ class _Speeds:
     shapes: Mapping[str, DataShape]
     """By dataset."""
     costs: tuple[float, float]
-    """Seconds for a unit of each of `_work`."""
+    """Seconds for a unit of each of `work`."""
 
     @classmethod
     def of(
@@ -161,8 +162,8 @@ class _Speeds:
             if known is None:
                 with console.status(f"timing {model.name}"):
                     known = tried_speed(model.config, question, datasets[here.dataset], kimg).seconds_per_kimg
-            points.append((_work(model.config, shapes[here.dataset]), known))
-        rows = np.array([work for work, _ in points])
+            points.append((work(model.config, shapes[here.dataset]), known))
+        rows = np.array([computed for computed, _ in points])
         # In units of the first, so that neither kind of work is lost to the other by its size.
         scale = rows[0]
         solved, _ = nnls(rows / scale, np.array([seconds for _, seconds in points]))
@@ -173,19 +174,20 @@ class _Speeds:
         if known is not None:
             return known
         return sum(
-            cost * amount for cost, amount in zip(self.costs, _work(arm.config, self.shapes[arm.dataset]), strict=True)
+            cost * amount for cost, amount in zip(self.costs, work(arm.config, self.shapes[arm.dataset]), strict=True)
         )
 
 
-def _work(config: Config, shape: DataShape) -> tuple[float, float]:
-    """Multiply-adds for an image shown, roughly, and network updates for a kimg."""
+def work(config: Config, shape: DataShape) -> tuple[float, float]:
+    """Return multiply-adds for an image shown, roughly, and network updates for a kimg."""
     nets = describe_config(config, shape)
     generator, discriminator = (nets[name].multiply_adds for name in ("generator", "discriminator"))
     every = 1 / config.optim.n_critic
     # A backward pass costs about two forward ones; a penalty's is differentiated once more.
     adds = generator + 6 * discriminator + 3 * every * (generator + discriminator)
-    if config.loss.penalty not in (None, "clipping"):
-        adds += (12 if config.loss.penalty == "r1_r2" else 6) * discriminator / config.loss.interval
+    penalty = PENALTIES.get(str(config.loss.penalty))
+    if penalty is not None:
+        adds += 6 * penalty.batches * discriminator / config.loss.interval
     return adds, (1 + every) * 1000 / config.optim.batch
 
 

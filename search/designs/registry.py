@@ -9,11 +9,12 @@ from search.designs.path import axis_path, path
 from search.designs.presets import baselines
 from search.designs.single_axes import add_axis_in, leave_axis_out
 from search.designs.sweeps import sweeps
+from spaces.designs import DesignName
 
 MakeDesigns = Callable[[Terms, Known], list[Design]]
 """Pure: what is compared follows from the terms, and for a path from what was measured on the way."""
 
-DESIGNS: Mapping[str, MakeDesigns] = {
+DESIGNS: Mapping[DesignName, MakeDesigns] = {
     "baselines": baselines,
     "factorial": factorial,
     "half_factorial": half_factorial,
@@ -27,7 +28,7 @@ DESIGNS: Mapping[str, MakeDesigns] = {
 }
 
 
-def make_designs(names: Iterable[str], terms: Iterable[Terms], known: Known) -> list[Design]:
+def make_designs(names: Iterable[DesignName], terms: Iterable[Terms], known: Known) -> list[Design]:
     """Make the designs of these names, dataset by dataset; raise IgnmError where a combination cannot work."""
     names = tuple(names)
     return [design for each in terms for name in names for design in DESIGNS[name](each, known)]

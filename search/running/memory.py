@@ -106,9 +106,9 @@ def _passes(
         images * (generator.activations + discriminator.activations) * once,
         2 * BATCH * max(_values(layer.output) for layer in generator.layers) * FLOAT,
     ]
-    if config.loss.penalty in PENALTIES:
-        batches = 2 if config.loss.penalty == "r1_r2" else 1
-        passes.append(kept + batches * images * discriminator.activations * TWICE_DERIVED[precision])
+    penalty = PENALTIES.get(str(config.loss.penalty))
+    if penalty is not None:
+        passes.append(kept + penalty.batches * images * discriminator.activations * TWICE_DERIVED[precision])
     return passes
 
 

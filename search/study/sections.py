@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field, model_validator
 from ignm.config import config_paths, nearest, preset_names
 from ignm.config.data import Resolution
 from ignm.config.section import Section
+from spaces.designs import DesignName
 from spaces.strategies import DATASET_PATHS
 
 SHORTEST = 0.01
@@ -89,10 +90,6 @@ class Confirm(Section):
 
 WINNER = "winner"
 """The improved model that the confirm stage has found."""
-DesignName = Literal[
-    "baselines", "factorial", "half_factorial", "leave_one_out", "add_one_in", "leave_axis_out", "add_axis_in",
-    "path", "axis_path", "sweeps",
-]  # fmt: skip
 
 
 def _each_once(values: tuple[str, ...]) -> tuple[str, ...]:

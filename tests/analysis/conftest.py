@@ -16,12 +16,12 @@ METRIC, REFERENCE = "fd_tiny", "faces-64-2048-tiny-bicubic"
 BASELINE = "dc9a11"
 
 AXES = [
-    {"path": "optim.generator.lr", "strategy": "loss", "domain": {"log_uniform": [1e-5, 1e-3]}},
-    {"path": "generator.activation", "strategy": "structure", "domain": {"choice": ["relu", "leaky_relu", "silu"]}},
-    {"path": "discriminator.normalisation", "strategy": "structure", "domain": {"choice": [None, "spectral", "batch"]}},
-    {"path": "augment.policy", "strategy": "data", "domain": {"choice": [None, "diffaugment", "ada"]}},
-    {"path": "generator.width", "strategy": "structure", "domain": {"choice": [32, 64, 96]}},
-    {"path": "loss.penalty_weight", "strategy": "loss", "domain": {"uniform": [0.0, 10.0]}},
+    {"path": "optim.generator.lr", "strategy": "optim", "log_float": [1e-5, 1e-3]},
+    {"path": "generator.activation", "strategy": "structure", "choice": ["relu", "leaky_relu", "silu"]},
+    {"path": "discriminator.normalisation", "strategy": "structure", "choice": [None, "layer", "batch"]},
+    {"path": "augment.policy", "strategy": "data", "choice": [None, "diffaugment", "ada"]},
+    {"path": "generator.width", "strategy": "structure", "choice": [32, 64, 96]},
+    {"path": "loss.gamma", "strategy": "loss", "float": [0.0, 10.0]},
 ]
 
 
@@ -114,7 +114,7 @@ def plausible_study(folder: Path, trials: int = 20, pictures: bool = True) -> Pa
                 number=number, seconds=900.0, **values,
             )  # fmt: skip
     plain = {"optim.generator.lr": 2e-4, "generator.activation": "relu", "discriminator.normalisation": "batch",
-             "augment.policy": None, "generator.width": 64, "loss.penalty_weight": 0.0}  # fmt: skip
+             "augment.policy": None, "generator.width": 64, "loss.gamma": 0.0}  # fmt: skip
     for seed in (1001, 1002):
         curve = _curve(17.5, kimgs, noise)
         maker.trial(
@@ -149,10 +149,10 @@ def _sampled(noise: np.random.Generator) -> tuple[dict[str, Any], float]:
     values = {
         "optim.generator.lr": rate,
         "generator.activation": str(noise.choice(["relu", "leaky_relu", "silu"])),
-        "discriminator.normalisation": [None, "spectral", "batch"][noise.integers(3)],
+        "discriminator.normalisation": [None, "layer", "batch"][noise.integers(3)],
         "augment.policy": [None, "diffaugment", "ada"][noise.integers(3)],
         "generator.width": [32, 64, 96][noise.integers(3)],
-        "loss.penalty_weight": float(noise.uniform(0, 10)),
+        "loss.gamma": float(noise.uniform(0, 10)),
     }
     level = 11 + 9 * (np.log10(rate) + 3.7) ** 2 + 3 * (values["discriminator.normalisation"] is None)
     return values, float(level + 2 * (values["augment.policy"] is None) + noise.uniform(0, 2))

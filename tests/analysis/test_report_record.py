@@ -12,6 +12,7 @@ from ignm.config import override, save_config, value_at
 from search.study.folder import StudyFolder
 from search.study.question import load_question
 from search.study.record import record_question
+from spaces.axis import Axis
 
 
 @pytest.fixture
@@ -81,17 +82,16 @@ def test_the_preset_is_recognised_by_the_record_alone(study):
 
 
 @pytest.mark.parametrize(
-    ("domain", "words"),
+    ("axis", "words"),
     [
-        ({"domain": {"kind": "choice", "values": ["relu", None]}, "when": {}, "needs": [], "source": "Glorot 2010"},
-         "relu, –; Glorot 2010"),
-        ({"domain": {"kind": "float", "low": 1e-4, "high": 8e-4, "log": True}, "when": {"loss.penalty": ["r1"]}},
-         "0.0001 to 0.0008 (log), when loss.penalty: r1"),
+        ({"path": "generator.activation", "choice": ["relu", None], "source": "Mish 2020"}, "relu, null; Mish 2020"),
+        ({"path": "loss.gamma", "log_float": [1e-4, 8e-4], "when": {"loss.penalty": ["r1"]}, "needs": ["data.labels"]},
+         "0.0001 to 0.0008, log, when loss.penalty: r1; data.labels not null"),
         (None, "–"),
     ],
 )  # fmt: skip
-def test_what_was_searched_is_told_in_words(domain, words):
-    assert domain_words(domain) == words
+def test_what_was_searched_is_told_in_words(axis, words):
+    assert domain_words(axis and Axis.model_validate(axis)) == words
 
 
 def test_the_command_to_do_it_again_loads_and_asks_the_same(study, question, monkeypatch):

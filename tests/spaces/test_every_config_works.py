@@ -12,6 +12,7 @@ import torchvision
 from support.draws import uniformly
 
 from ignm.config import flat, load_preset, override
+from ignm.config.refusals import GRADIENT_PENALTIES
 from ignm.errors import IgnmError
 from ignm.training.checkpoint import open_checkpoint, restore, save_checkpoint
 from ignm.training.preparation import open_training_set
@@ -222,7 +223,7 @@ GROUNDS = {
     "discriminator.pyramid_levels": [{"discriminator.head": "pyramid"}],
     "loss.adversarial": [FAR],
     "loss.penalty": [BATCH_BY_BATCH],
-    "loss.gamma": [BATCH_BY_BATCH | {"loss.penalty": kind} for kind in ("wgan_gp", "r1", "r2", "r1_r2", "dragan")],
+    "loss.gamma": [BATCH_BY_BATCH | {"loss.penalty": kind} for kind in GRADIENT_PENALTIES],
     "loss.interval": [BATCH_BY_BATCH | {"loss.penalty": kind} for kind in ("wgan_gp", "r1")],
     "loss.clip": [BATCH_BY_BATCH | {"loss.penalty": "clipping"}],
     "generator.condition": [CLASSES],

@@ -1,11 +1,14 @@
 """The spaces that come with the project: what they hold between them."""
 
 import random
+from typing import get_args
 
 import pytest
 from support.draws import uniformly
 
 from ignm.config import config_paths, load_preset, override, preset_names
+from ignm.config.learning import Penalty
+from ignm.config.refusals import GRADIENT_PENALTIES
 from spaces.axis import ChoiceDomain
 from spaces.reading import load_space, read_space
 from spaces.strategies import STRATEGIES
@@ -89,3 +92,10 @@ def test_the_first_space_holds_what_it_promises():
 def test_every_axis_says_where_its_idea_comes_from():
     without = {axis.path for axis in read_space("full-labelled").axes if not axis.source}
     assert without == {"init.discriminator"}
+
+
+def test_every_penalty_of_the_config_is_searched_and_every_gradient_penalty_has_its_weight():
+    axes = {axis.path: axis for axis in read_space("loss").axes}
+    assert set(axes["loss.penalty"].domain.values) == {None, *get_args(Penalty)}
+    for path in ("loss.gamma", "loss.interval"):
+        assert set(axes[path].when["loss.penalty"]) == set(GRADIENT_PENALTIES), path

@@ -47,6 +47,7 @@ def test_a_sweeps_values_need_no_quotes(tmp_path):
         (OWN.replace("silu", "data"), "id data is the paper's"),
         (OWN.replace("family: own", "family: baselines"), "family baselines is the paper's"),
         (OWN.replace("[sweeps]", "[swoops]"), "swoops"),
+        (OWN.replace("[sweeps]", "[axis_path]"), "axis_path.*tells no claim"),
         (OWN.replace("    path: generator.activation\n", ""), "path"),
         (OWN.replace("text: SiLU is better than ReLU", "text: ''"), "text"),
         (OWN + "    smallest_effect: 5\n", "smallest_effect"),

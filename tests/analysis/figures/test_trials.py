@@ -24,13 +24,13 @@ def axis_of(study, path):
 def test_axis_kinds_follow_the_domain_then_the_values(maker):
     for number_, rate in enumerate([1e-5, 2e-5, 1e-3]):
         maker.trial(f"s{number_}", f"c{number_}", [20.0], **{
-            "optim.generator.lr": rate, "generator.width": 32 * (number_ + 1), "loss.penalty_weight": 1.0 + number_,
+            "optim.generator.lr": rate, "generator.width": 32 * (number_ + 1), "loss.gamma": 1.0 + number_,
             "unlisted.rate": rate, "unlisted.flag": number_ > 0, "unlisted.size": number_,
             "unlisted.list": [number_, 1],
         })  # fmt: skip
     study, _ = tables(maker)
     assert {axis.path: axis.kind for axis in study.axes} == {
-        "optim.generator.lr": "log", "generator.width": "choice", "loss.penalty_weight": "linear",
+        "optim.generator.lr": "log", "generator.width": "choice", "loss.gamma": "linear",
         "unlisted.rate": "log", "unlisted.flag": "choice", "unlisted.size": "linear", "unlisted.list": "choice",
     }  # fmt: skip
     assert study.rows["unlisted.list"].tolist() == ["0, 1", "1, 1", "2, 1"]

@@ -3,7 +3,7 @@
 import pytest
 
 from ignm.config import load_preset
-from ignm.config.refusals import REFUSALS
+from ignm.config.refusals import GRADIENT_PENALTIES, REFUSALS
 from ignm.errors import IgnmError
 
 CONDITIONED = {"generator.condition": "latent"}
@@ -19,7 +19,7 @@ CASES = [
             ["loss.penalty", "discriminator.normalisation", "image by image", "instance, layer, group or null"],
             {"discriminator.normalisation": "layer"},
         )
-        for penalty in ("wgan_gp", "r1", "r2", "r1_r2", "dragan")
+        for penalty in GRADIENT_PENALTIES
     ),
     (
         "penalty_needs_independent_images",

@@ -72,6 +72,12 @@ def test_there_is_a_penalty_for_each_gradient_penalty_that_a_config_may_say():
 
 
 @every_penalty
+def test_a_penalty_says_how_many_batches_it_looks_at(name):
+    places = PENALTIES[name].places(REAL, FAKE, source())
+    assert [len(images) for images in places] == [len(REAL)] * PENALTIES[name].batches
+
+
+@every_penalty
 def test_penalties_equal_the_closed_form_of_a_quadratic_critic(name):
     assert PENALTIES[name](quadratic, REAL, FAKE, source()).item() == pytest.approx(EXPECTED[name](), rel=1e-10)
 

@@ -7,6 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from ignm.config import override
+from ignm.losses.penalties import PENALTIES
 from ignm.training.checkpoint import save_checkpoint
 from ignm.training.randomness import Stream
 from ignm.training.trainer import Trainer
@@ -15,7 +16,7 @@ from ignm.training.training_set import TrainingSet
 CPU = torch.device("cpu")
 INDEPENDENT = {"discriminator.normalisation": None}
 R1 = INDEPENDENT | {"loss.penalty": "r1", "loss.gamma": 3.0}
-PENALISED = ["wgan_gp", "r1", "r2", "r1_r2", "dragan"]
+PENALISED = sorted(PENALTIES)
 
 
 def trainer_of(config, images, changes, seed=0):

@@ -1,5 +1,6 @@
 """The estimate of a training's memory against what a process takes, and what follows from it."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 from ignm.config import load_preset
+from ignm.losses.penalties import PENALTIES
 from ignm.models.shape import DataShape
 from ignm.training.parts import most_parts
 from search.running.memory import CUDA_CONTEXT_GIB, available_gib, estimate_gib, fitting_parts, hold_to
@@ -101,6 +103,14 @@ def test_whatever_takes_more_is_estimated_higher(changes):
     base = {"optim.precision": "bf16", "discriminator.normalisation": None}
     more = estimate_gib(load_preset("dcgan", base | changes), SHAPE)
     assert more > estimate_gib(load_preset("dcgan", base), SHAPE)
+
+
+@pytest.mark.parametrize("name", sorted(PENALTIES))
+def test_a_penalty_takes_as_much_more_as_it_looks_at_more_batches(name, monkeypatch):
+    config = load_preset("dcgan", {"discriminator.normalisation": None, "loss.penalty": name})
+    before = estimate_gib(config, SHAPE)
+    monkeypatch.setitem(PENALTIES, name, dataclasses.replace(PENALTIES[name], batches=PENALTIES[name].batches + 1))
+    assert estimate_gib(config, SHAPE) > before
 
 
 def test_the_fewest_parts_that_fit_are_chosen_and_none_where_none_do():
