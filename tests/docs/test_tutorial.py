@@ -29,11 +29,11 @@ SMALL = (
 
 
 def steps():
-    """Commands, and pieces of the study's file, in the order of the page."""
-    pattern = re.compile(r"^ {4}(\S[^\n]*)$|^```yaml\n(.*?)^```", re.MULTILINE | re.DOTALL)
+    """Commands, and pieces of the study's file, in the order of the page; what commands print is passed over."""
+    pattern = re.compile(r"^ {4}(\S[^\n]*)$|^```yaml\n(.*?)^```|^```.*?^```", re.MULTILINE | re.DOTALL)
     for found in pattern.finditer(PAGE.read_text(encoding="utf-8")):
         command, piece = found.groups()
-        if piece is not None or not command.startswith(LEFT_OUT):
+        if piece or (command and not command.startswith(LEFT_OUT)):
             yield command, piece
 
 
