@@ -13,6 +13,7 @@ import yaml
 
 from analysis.axes import Axis, mapped, searched_axes
 from ignm.errors import IgnmError
+from ignm.metrics.columns import extra_columns
 from ignm.training.filenames import EVIDENCE
 
 TEXT_COLUMNS = ("trial", "stage", "config_id", "status", "metric", "reference_id", "defects")
@@ -95,17 +96,18 @@ def finite(value: Any) -> float | None:
 def summarise_trials(study: Study) -> pd.DataFrame:
     """Reduce the measurements to one row per trial, in order of first appearance.
 
-    quality, diversity, stability, defects, metric and reference_id are those of the last measurement with a finite
-    quality, and `measured_kimg` is where it was taken: choosing each trial's best measurement would add a second
-    selection. kimg and seconds are the furthest reached. `yardstick` tells whether the trial was measured with the
-    study's metric against its reference; `comparable` whether that was also at the full length of its stage.
+    quality, diversity, stability, the metrics that were asked for, defects, metric and reference_id are those of the
+    last measurement with a finite quality, and `measured_kimg` is where it was taken: choosing each trial's best
+    measurement would add a second selection. kimg and seconds are the furthest reached. `yardstick` tells whether the
+    trial was measured with the study's metric against its reference; `comparable` whether that was also at the full
+    length of its stage.
     """
     rows = study.rows
     order = rows["trial"].drop_duplicates()
     ordered = rows.sort_values("kimg", kind="stable", na_position="first")
     trials = ordered.groupby("trial", sort=False).tail(1).set_index("trial")
     measured = ordered[ordered["quality"].notna()].groupby("trial", sort=False).tail(1).set_index("trial")
-    for column in ("quality", "diversity", "stability"):
+    for column in ("quality", "diversity", "stability", *extra_columns(rows.columns)):
         trials[column] = measured[column].reindex(trials.index)
     trials["defects"] = measured["defects"].reindex(trials.index).fillna("")
     for column in ("metric", "reference_id"):
@@ -204,7 +206,7 @@ def _validate(table: pd.DataFrame, path: Path, notes: list[str]) -> pd.DataFrame
     if missing and not table.empty:
         notes.append(f"results.parquet lacks {', '.join(missing)}; what depends on them is left out.")
     rows = table.assign(**{column: _text(table, column) for column in TEXT_COLUMNS})
-    for column in FLOAT_COLUMNS + WHOLE_COLUMNS:
+    for column in (*FLOAT_COLUMNS, *WHOLE_COLUMNS, *extra_columns(table.columns)):
         rows[column] = _numbers(table, column)
     for column in WHOLE_COLUMNS:
         rows[column] = rows[column].round().astype("Int64")

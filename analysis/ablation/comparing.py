@@ -6,7 +6,7 @@ import pandas as pd
 
 from analysis.ablation.contrasts import Contrast
 from analysis.ablation.loading import Ablation, Standing
-from analysis.ablation.measures import KIMG_TO_QUALITY, MEASURES, Measure
+from analysis.ablation.measures import KIMG_TO_QUALITY, Measure, measure_called
 from analysis.ablation.speed import NEVER, average, kimg_sides
 from analysis.statistics.estimates import Estimate, NotEstimable
 from analysis.statistics.paired import Difference, difference
@@ -50,7 +50,7 @@ def compare(
     confidence: of the interval; unless told, the ablation's own. lost_as_worst: give runs that an arm lost by itself
     the worst value of all arms compared, to see what the loss may hide.
     """
-    chosen = MEASURES[measure] if isinstance(measure, str) else measure
+    chosen = measure_called(measure) if isinstance(measure, str) else measure
     worst = _worst(ablation, contrast, chosen) if lost_as_worst and chosen.name != KIMG_TO_QUALITY else None
     sides = (
         kimg_sides(ablation, contrast)
@@ -88,7 +88,7 @@ def _worst(ablation: Ablation, contrast: Contrast, measure: Measure) -> float | 
     every = pd.concat([ablation.values(arm, measure) for arm in contrast.arms]).dropna()
     if every.empty:
         return None
-    return float(every.max() if MEASURES[measure.name].lower_is_better else every.min())
+    return float(every.max() if measure_called(measure.name).lower_is_better else every.min())
 
 
 def _lost(ablation: Ablation, arms: tuple[int, ...], side: "pd.Series[float]") -> int:

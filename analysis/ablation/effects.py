@@ -7,7 +7,7 @@ import pandas as pd
 
 from analysis.ablation.contrasts import Contrast, contrast, lattice_runs
 from analysis.ablation.loading import Ablation
-from analysis.ablation.measures import MEASURES, Measure
+from analysis.ablation.measures import Measure, measure_called
 from analysis.ablation.plan import Arm, Design
 from analysis.statistics.estimates import NotEstimable
 from analysis.statistics.factorial import Effects, factorial_effects
@@ -21,7 +21,7 @@ def lattice_effects(
     ablation: Ablation, design: Design, measure: str | Measure = "quality", order: int = 2
 ) -> Effects | NotEstimable:
     """Return a lattice's main effects and interactions of up to `order`, above 0 where on is better."""
-    chosen = MEASURES[measure] if isinstance(measure, str) else measure
+    chosen = measure_called(measure) if isinstance(measure, str) else measure
     runs = _runs(ablation, design, chosen)
     return factorial_effects(
         runs, design.levels, order=order, confidence=ablation.confidence, lower_is_better=chosen.lower_is_better
@@ -32,7 +32,7 @@ def lattice_shares(
     ablation: Ablation, design: Design, measure: str | Measure = "quality"
 ) -> Shares | NotEstimable:  # fmt: skip
     """Return each strategy's Shapley share of a whole lattice's total improvement."""
-    chosen = MEASURES[measure] if isinstance(measure, str) else measure
+    chosen = measure_called(measure) if isinstance(measure, str) else measure
     runs = _runs(ablation, design, chosen)
     return shapley_shares(
         runs, design.levels, confidence=ablation.confidence, lower_is_better=chosen.lower_is_better

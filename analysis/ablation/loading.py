@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from analysis.ablation.measures import MEASURES, Measure
+from analysis.ablation.measures import KIMG_TO_QUALITY, Measure, measure_called
 from analysis.ablation.plan import Arm, Design, Plan, read_plan
 from analysis.ablation.runs import ELSEWHERE, LOST_RUN, MEASURED, ablation_rows, summarise_runs, yardsticks
 from analysis.results import Study, dig, finite
@@ -102,12 +102,17 @@ class Ablation:
 
     def values(self, arm: int, measure: str | Measure = "quality") -> "pd.Series[float]":
         """Return a measure of an arm's ended runs, indexed by seed: NaN where one was lost, absent where it waits."""
-        name = measure.name if isinstance(measure, Measure) else measure
-        if name not in MEASURES or name not in self.runs.columns:
-            raise IgnmError(f"measure {name!r}: runs have {', '.join(n for n in MEASURES if n in self.runs.columns)}")
+        name = (measure if isinstance(measure, Measure) else measure_called(measure)).name
+        if name == KIMG_TO_QUALITY:
+            raise IgnmError(f"measure '{name}': needs a quality to reach; `analysis.ablation.speed` tells it")
+        return self.column(arm, name)
+
+    def column(self, arm: int, name: str) -> "pd.Series[float]":
+        """As `values`, of any numeric column of the runs, though neither way is better; NaN where there is none."""
         if (arm, name) not in self._series:
             mine = self._ended(arm)
-            values = pd.Series(mine[name].to_numpy(dtype=float), index=mine["seed"].to_numpy(dtype=int), name=arm)
+            found = mine[name].to_numpy(dtype=float) if name in mine else np.full(len(mine), np.nan)
+            values = pd.Series(found, index=mine["seed"].to_numpy(dtype=int), name=arm)
             self._series[arm, name] = values[np.isfinite(values) | mine["outcome"].eq(LOST_RUN).to_numpy()]
         return self._series[arm, name]
 

@@ -5,9 +5,11 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import pandas as pd
 
+from analysis.ablation.measures import GAP
 from analysis.ablation.plan import Plan
 from analysis.formatting import count
 from analysis.results import LOST, same_length
+from ignm.metrics.columns import ALWAYS, column_called, extra_columns
 
 STAGE = "ablate"
 MEASURED, LOST_RUN, WAITING, ELSEWHERE = "measured", "lost", "waiting", "elsewhere"
@@ -16,10 +18,9 @@ MEASURED, LOST_RUN, WAITING, ELSEWHERE = "measured", "lost", "waiting", "elsewhe
 ENDED_EARLY = (*LOST, "pruned")
 """Ends without a result. Nothing is pruned in this stage but by hand, and then it has none either."""
 
-VALUES = ("quality", "diversity", "stability", "seconds", "images_per_second")
-COLUMNS = (
-    "trial", "arm", "dataset", "seed", "status", "outcome", "point", *VALUES, "diversity_gap", "defects", "shown",
-)  # fmt: skip
+GAPS = tuple(f"{name}{GAP}" for name, column in ALWAYS.items() if column.target is not None)
+COLUMNS = ("trial", "arm", "dataset", "seed", "status", "outcome", "point", *ALWAYS, *GAPS, "defects", "shown")
+"""Of a study without extra metrics; theirs come last, each with its distance where it has a target."""
 
 
 def ablation_rows(rows: pd.DataFrame, plan: Plan) -> tuple[pd.DataFrame, list[str]]:
@@ -51,7 +52,7 @@ def ablation_rows(rows: pd.DataFrame, plan: Plan) -> tuple[pd.DataFrame, list[st
 def summarise_runs(rows: pd.DataFrame, plan: Plan) -> pd.DataFrame:
     """Reduce `ablation_rows` to one row a run: its last measurement, and how it counts.
 
-    quality, diversity and stability are NaN where a run was lost or waits; defects: how many kinds any of its
+    quality and all other measures are NaN where a run was lost or waits; defects: how many kinds any of its
     measurements showed, NaN where none was made; shown: their names, each once.
     """
     if rows.empty:
@@ -62,10 +63,21 @@ def summarise_runs(rows: pd.DataFrame, plan: Plan) -> pd.DataFrame:
     runs["defects"] = runs["shown"].map(lambda names: len(names.split(", ")) if names else 0).where(measured_at_all)
     runs["outcome"] = _outcomes(runs, plan)
     counted = runs["outcome"] == MEASURED
-    for name in VALUES:
+    extra = extra_columns(runs.columns)
+    for name in (*ALWAYS, *extra):
         runs[name] = runs[name].where(counted)
-    runs["diversity_gap"] = (1 - runs["diversity"]).abs()
-    return runs.reset_index().sort_values(["arm", "seed"])[list(COLUMNS)].reset_index(drop=True)
+    gaps = {f"{name}{GAP}": gap for name in (*ALWAYS, *extra) if (gap := _gap(runs, name)) is not None}
+    columns = dict.fromkeys((*COLUMNS, *extra, *gaps))
+    return runs.assign(**gaps).reset_index().sort_values(["arm", "seed"])[list(columns)].reset_index(drop=True)
+
+
+def _gap(runs: pd.DataFrame, name: str) -> "pd.Series[float] | None":
+    """Return how far a column is from what real images have; None where that is nothing."""
+    column = column_called(name)
+    target = None if column is None else column.target
+    if target is None or (isinstance(target, str) and target not in runs):
+        return None
+    return ((runs[target] if isinstance(target, str) else target) - runs[name]).abs()
 
 
 def yardsticks(rows: pd.DataFrame, plan: Plan) -> Mapping[str, tuple[str, str]]:

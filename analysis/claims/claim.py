@@ -4,7 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from analysis.ablation.measures import measure_called
 from ignm.config.section import Section
+from ignm.errors import IgnmError
 from spaces.axis import value_text
 from spaces.designs import TELLING, DesignName
 
@@ -18,9 +20,12 @@ def _tells(name: DesignName) -> DesignName:
     return name
 
 
-MeasureName = Literal[
-    "quality", "diversity", "diversity_gap", "stability", "seconds", "images_per_second", "defects", "kimg_to_quality",
-]  # fmt: skip
+def _measured(name: str) -> str:
+    try:
+        measure_called(name)
+    except IgnmError as error:
+        raise ValueError(str(error)) from None
+    return name
 
 
 class Claim(Section):
@@ -29,7 +34,8 @@ class Claim(Section):
     id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
     text: Annotated[str, Field(min_length=1)]
     """In the words of who claims it."""
-    measure: MeasureName = "quality"
+    measure: Annotated[str, AfterValidator(_measured)] = "quality"
+    """`analysis.ablation.measures`: a column of the results, its distance from the real images', or a derived one."""
     designs: Annotated[tuple[Annotated[DesignName, AfterValidator(_tells)], ...], Field(min_length=1)]
     """Where it is told; the first of them that the study asked for, whatever came out."""
     contrasts: Annotated[tuple[str, ...], Field(min_length=1)]

@@ -9,8 +9,9 @@ from analysis.ablation.comparing import Comparison, compare
 from analysis.ablation.contrasts import Contrast, contrast
 from analysis.ablation.effects import changes
 from analysis.ablation.loading import NO_PLAN, Ablation
-from analysis.ablation.measures import MEASURES, Measure
+from analysis.ablation.measures import MEASURES, Measure, measure_called
 from analysis.ablation.plan import Design
+from analysis.ablation.runs import MEASURED
 from analysis.claims.claim import Claim
 from analysis.statistics.estimates import NotEstimable
 from analysis.statistics.verdict import Verdict, Word, judge, judge_all
@@ -34,7 +35,7 @@ class Hypothesis:
     @property
     def measure(self) -> Measure:
         """What it is measured by, the direction turned around where the claim is that something is worse."""
-        known = MEASURES[self.claim.measure]
+        known = measure_called(self.claim.measure)
         worse = self.claim.direction == "worse"
         return dataclasses.replace(known, lower_is_better=not known.lower_is_better) if worse else known
 
@@ -111,7 +112,7 @@ def _in_design(ablation: Ablation, claim: Claim, dataset: str, name: str, design
     found = contrast(design, name)
     baseline = name if design.design == "baselines" else design.baseline or design.improved
     if found is not None:
-        why = _beside_the_point(ablation, claim, found)
+        why = _beside_the_point(ablation, claim, found) or _unmeasured(ablation, claim)
         return Hypothesis(claim, name, dataset, baseline, design, None if why else found, untested=why)
     if name in design.same:
         why = f"{design.baseline} and {design.improved} do not differ in {name}: there is nothing to tell"
@@ -131,6 +132,18 @@ def _beside_the_point(ablation: Ablation, claim: Claim, found: Contrast) -> str:
     if not paths or set(paths) & set(claim.switches):
         return ""
     return f"not tested: {found.name} changes {', '.join(paths)} here, and none of {', '.join(claim.switches)}"
+
+
+def _unmeasured(ablation: Ablation, claim: Claim) -> str:
+    """Say that no run has a claim's measure, where runs have been measured."""
+    measure = measure_called(claim.measure)
+    known = measure.name in MEASURES or measure.column in ablation.runs.columns
+    if known or not ablation.runs["outcome"].eq(MEASURED).any():
+        return ""
+    return (
+        f"not measured: no run has {measure.column}; name its metric in evaluation.metrics of the study's file "
+        "(docs/metrics.md)"
+    )
 
 
 def _judge_family(ablation: Ablation, hypotheses: list[Hypothesis]) -> list[Judged]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from analysis.ablation.loading import Ablation
-from analysis.ablation.measures import MEASURES
+from analysis.ablation.measures import measure_called
 from analysis.ablation.speed import NEVER
 from analysis.statistics.estimates import NotEstimable
 from analysis.statistics.selection import candidates
@@ -21,7 +21,7 @@ def marks(ablation: Ablation, arms: Sequence[int], measure: str) -> dict[int, Ma
     An arm that diverged or did not fit into memory on more seeds than another is not marked: its mean is that of the
     runs it kept.
     """
-    chosen = MEASURES[NEAREST.get(measure, measure)]
+    chosen = measure_called(NEAREST.get(measure, measure))
     lost = {arm: _lost(ablation, arm) for arm in arms}
     table = pd.DataFrame({str(arm): ablation.values(arm, chosen) for arm in arms if lost[arm] == min(lost.values())})
     table = table.dropna(axis="columns", how="all")

@@ -7,6 +7,7 @@ from pathlib import Path
 from analysis.tables.baselines import baselines
 from analysis.tables.defects import defects
 from analysis.tables.importance import importance
+from analysis.tables.metrics import metrics
 from analysis.tables.options import options
 from analysis.tables.path import path
 from analysis.tables.pretraining import pretraining
@@ -45,6 +46,7 @@ TABLES: Mapping[str, Entry] = {
     "init-options": Entry(options("init", "Where training begins")),
     "loss-options": Entry(options("loss", "Losses and how they are optimised")),
     "pretraining": Entry(pretraining),
+    "metrics": Entry(metrics),
     "defects": Entry(defects),
     "importance": Entry(importance),
 }

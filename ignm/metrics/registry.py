@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ignm.errors import IgnmError
+from ignm.metrics.columns import EXTRA
 from ignm.metrics.estimate import Estimate
 from ignm.metrics.extractors import Extractor
 from ignm.metrics.kernel import kernel_distance, self_similarity
@@ -34,15 +35,20 @@ Measure = Callable[[Generated], dict[str, Estimate]]
 class Family:
     """Metrics that one computation gives.
 
-    `columns` says which columns each metric's name stands for; `build` prepares the real images once and returns the
-    measure; `images` is how many generated images, not only features, it looks at.
+    `columns` says which columns each metric's name stands for, as `ignm.metrics.columns` describes them; `build`
+    prepares the real images once and returns the measure; `images` is how many generated images, not only features, it
+    looks at.
     """
 
     columns: dict[str, tuple[str, ...]]
     build: Callable[[Real], Measure]
     images: int = 0
-    of_features: bool = True
     least_real: int = 2
+
+    @property
+    def of_features(self) -> bool:
+        """Whether it looks at features."""
+        return any(EXTRA[column].of_features for columns in self.columns.values() for column in columns)
 
 
 def _kernel(real: Real) -> Measure:
@@ -111,10 +117,9 @@ FAMILIES: tuple[Family, ...] = (
         {"ms_ssim": ("ms_ssim", "ms_ssim_real")},
         _pairs("ms_ssim", lambda: ms_ssim),
         images=2 * PAIRS,
-        of_features=False,
     ),
-    Family({"lpips": ("lpips", "lpips_real")}, _pairs("lpips", build_lpips), images=2 * PAIRS, of_features=False),
-    Family(_itself("swd"), _sliced, images=IMAGES, of_features=False),
+    Family({"lpips": ("lpips", "lpips_real")}, _pairs("lpips", build_lpips), images=2 * PAIRS),
+    Family(_itself("swd"), _sliced, images=IMAGES),
 )
 
 METRICS: dict[str, Family] = {name: family for family in FAMILIES for name in family.columns}
@@ -146,7 +151,7 @@ class Measures:
             asked = [name for name in names if name in family.columns]
             if asked:
                 found = dict.fromkeys(column for name in asked for column in family.columns[name])
-                named = {column: _column(column, family, real.extractor) for column in found}
+                named = {column: _column(column, real.extractor) for column in found}
                 parts.append((named, family.build(real)))
         return cls(
             parts,
@@ -184,8 +189,8 @@ def _check(name: str, real: Real) -> None:
     real.require(METRICS[name].least_real, name)
 
 
-def _column(column: str, family: Family, extractor: Extractor) -> str:
+def _column(column: str, extractor: Extractor) -> str:
     """A metric is named after its features, for it is another metric with others; KID's name says them itself."""
-    if not family.of_features:
+    if not EXTRA[column].of_features:
         return column
     return "kid" if (column, extractor.metric) == ("kd", "fid") else f"{column}_{extractor.name}"

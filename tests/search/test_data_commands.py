@@ -8,6 +8,7 @@ from PIL import Image
 from support.pictures import flat, zip_of
 
 from ignm.data import importing, workers
+from ignm.data.sources import LAYOUTS
 from ignm.data.store import open_dataset
 from search.cli import datasets
 
@@ -21,6 +22,13 @@ def pictures(tmp_path):
 
 
 MINE = ("--name", "mine", "--resolution", 16)
+
+
+def test_the_help_names_every_layout_that_there_is(ignm):
+    """By hand, as reading them from the sources would load pyarrow and lmdb for `ignm --help`."""
+    code, text = ignm("data", "import", "--help")
+    assert code == 0
+    assert set(re.findall(r"(\w+):DIR", text)) == set(LAYOUTS)
 
 
 def test_some_images_are_held_out_listed_and_shown(ignm, pictures, tmp_path):

@@ -32,8 +32,8 @@ def open_source(spec: str | Path) -> Iterator[Source]:
     """Open images where they lie.
 
     `spec` is a folder (searched recursively, hidden files and `__MACOSX` passed over), a zip, a parquet file or a
-    folder of them, each on a disk or as a URI (`s3://bucket/faces.zip`), with `celeba:`, `ffhq:` or `lsun:` before it
-    where it holds one of these datasets as published. Raises IgnmError if it is missing, unreadable, of no such kind,
+    folder of them, each on a disk or as a URI (`s3://bucket/faces.zip`), with a name of `LAYOUTS` before it, as
+    `celeba:`, where it holds that dataset as published. Raises IgnmError if it is missing, unreadable, of no such kind,
     damaged, encrypted, unsafe (a zip's entry that points outside), not what its layout says, or holds no image.
     """
     layout, place = _split(spec)

@@ -17,6 +17,7 @@ from ignm.config.schema import MetricName
 from ignm.data.faces import draw_faces
 from ignm.errors import IgnmError
 from ignm.metrics import wasserstein
+from ignm.metrics.columns import extra_columns
 from ignm.metrics.extractors import build_extractor
 from ignm.metrics.kernel import kernel_distance
 from ignm.metrics.quality import score
@@ -67,6 +68,7 @@ def test_all_metrics_have_their_columns_with_errors(real, pictures):
     named = {"kd_scatter", "precision_scatter", "recall_scatter", "density_scatter", "coverage_scatter"}
     named |= {"nearer_scatter", "copies_scatter", "ms_ssim", "ms_ssim_real", "swd"}
     assert set(found.columns) == named | {f"{name}_error" for name in named}
+    assert set(extra_columns(found.columns)) == named
     assert all(math.isfinite(value) for value in found.columns.values())
     assert found.quality_error > 0
     # Without them the quality is the very same number.
