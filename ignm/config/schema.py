@@ -56,8 +56,8 @@ class Config(Section):
 
 
 MetricName = Literal[
-    "kd", "kid", "precision", "recall", "density", "coverage", "memorisation", "ms_ssim", "lpips", "swd"
-]
+    "kd", "kid", "precision", "recall", "density", "coverage", "memorisation", "ms_ssim", "lpips", "swd",
+]  # fmt: skip
 
 
 class Evaluation(Section):
