@@ -6,6 +6,9 @@ from analysis.formatting import count, status_words
 from analysis.leaderboard import short_id
 from analysis.results import LOST, STATUSES, Study, dig, finite, yardstick
 
+USED_UP = r"budget\.\w+ was used up"
+"""Reason of a trial that one of the budget's limits ended."""
+
 
 def seed_caveats(seeds: int, fresh: bool) -> list[str]:
     """Say what the number of seeds behind a mean, and their use in the search, limit."""
@@ -49,9 +52,16 @@ def _shortfall(study: Study, trials: pd.DataFrame) -> list[str]:
     if not (trials["stage"] == "confirm").any():
         return [f"Unfinished: {searched} of the {int(planned)} planned trials have started."]
     # Confirmation begins when the search is over.
-    limited = finite(dig(budget, "minutes")) is not None
-    end = "The search's time limit ended it" if limited else "The search ended"
-    return [f"{end} after {searched} of {int(planned)} trials."]
+    return [f"The search ended after {searched} of {int(planned)} trials{_used_up(trials)}."]
+
+
+def _used_up(trials: pd.DataFrame) -> str:
+    """Say which limit stopped trials, the last one if there were several; nothing where none did."""
+    stopped = trials[(trials["stage"] == "search") & trials["reason"].str.fullmatch(USED_UP)].sort_values("number")
+    if stopped.empty:
+        return ""
+    reason = stopped["reason"].iloc[-1]
+    return f"; {reason}, which stopped {int((stopped['reason'] == reason).sum())} of them"
 
 
 def yardstick_caveats(study: Study, board: pd.DataFrame) -> list[str]:

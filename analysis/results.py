@@ -16,7 +16,7 @@ from ignm.errors import IgnmError
 from ignm.metrics.columns import extra_columns
 from ignm.training.filenames import EVIDENCE
 
-TEXT_COLUMNS = ("trial", "stage", "config_id", "status", "metric", "reference_id", "defects")
+TEXT_COLUMNS = ("trial", "stage", "config_id", "status", "metric", "reference_id", "defects", "reason")
 WHOLE_COLUMNS = ("number", "seed")
 FLOAT_COLUMNS = (
     "kimg", "seconds", "quality", "quality_error", "best_quality", "diversity", "stability", "images_per_second",

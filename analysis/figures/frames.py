@@ -50,14 +50,14 @@ def effect_rows(ablation: Ablation, design: Design, group: str, measure: str = "
 
 
 def main_rows(ablation: Ablation, design: Design, group: str) -> list[dict[str, Any]]:
-    """Return a row for each strategy's main effect in a lattice; none where they cannot be told apart."""
+    """Return a row for each strategy's main effect in a lattice, one contrast a seed; none where not told apart."""
     found = lattice_effects(ablation, design)
     if isinstance(found, NotEstimable):
         return []
     compared = {each.name: compare(ablation, each) for each in contrasts_of(design)}
     return [
         _effect_row(
-            group, effect.name, effect.estimate,
+            group, effect.name, effect.contrast,
             _smallest(ablation, compared[effect.name]) if effect.name in compared else None,
         )
         for effect in found.effects
@@ -74,15 +74,19 @@ def share_rows(ablation: Ablation, design: Design, group: str) -> list[dict[str,
 
 
 def interaction_table(effects: Effects, levels: Sequence[str]) -> pd.DataFrame:
-    """Return one row an effect: one, other (the same for a main effect), value, low, high, aliases."""
+    """Return one row an effect: one, other (the same for a main effect), value, low, high, aliases.
+
+    Main effects are from one contrast a seed, as in every other place; interactions by the design's `method`.
+    """
     rows = []
     for effect in effects.effects:
         names = effect.name.lstrip("-").split(":")
         if len(names) <= 2 and set(names) <= set(levels):
-            low, high = _limits(effect.estimate)
+            found = effect.contrast if effect.order == 1 else effect.estimate
+            low, high = _limits(found)
             rows.append(
                 {
-                    "one": names[0], "other": names[-1], "value": effect.estimate.value, "low": low, "high": high,
+                    "one": names[0], "other": names[-1], "value": found.value, "low": low, "high": high,
                     "aliases": ", ".join(effect.aliases),
                 }
             )  # fmt: skip

@@ -16,7 +16,6 @@ from analysis.figures.searched import front_words, pareto
 from analysis.figures.waterfall import waterfall
 from analysis.formatting import amount, count, value_in_words
 from analysis.statistics.estimates import NotEstimable
-from analysis.tables.about import capital
 from analysis.view import View
 from spaces.designs import FOLLOWING, LATTICES
 
@@ -95,8 +94,8 @@ def interactions(view: View, dataset: str) -> Drawn | None:
             figure,
             f"On {dataset}, from {design.baseline}: main effects on the diagonal; below it by how much more two gain "
             f"together than apart, halved. Above 0 is better; bold where the {_percent(view.ablation)} interval "
-            f"excludes 0, not corrected for their number. {capital(found.method)}, {count(found.seeds, 'seed')}, "
-            f"{count(found.runs, 'run')}, {found.lost} lost.{same}",
+            f"excludes 0, not corrected for their number. Main effects from one contrast a seed, interactions: "
+            f"{found.method}; {count(found.seeds, 'seed')}, {count(found.runs, 'run')}, {found.lost} lost.{same}",
         )
     return None
 

@@ -85,9 +85,9 @@ def interactions(view: View) -> Table:
 
 _HOW = (
     "Added alone: the baseline with it against the baseline. Lost when left out: the improved model against it without "
-    "the strategy. Main effect: averaged over all combinations of the others; mixed model with the seed random, else "
-    "one contrast a seed. Shapley value: its gain averaged over all orders of switching on; the values sum to the "
-    "total. p is of the main effect, corrected for the strategies of a design (Holm).",
+    "the strategy. Main effect: averaged over all combinations of the others, one contrast a seed, as the verdicts do. "
+    "Shapley value: its gain averaged over all orders of switching on; the values sum to the total. p is of the main "
+    "effect, corrected for the strategies of a design (Holm).",
 )
 
 
@@ -138,7 +138,7 @@ def _main(effects: Effects | NotEstimable, name: str) -> Estimate | NotEstimable
     if isinstance(effects, NotEstimable):
         return effects
     try:
-        return effects.effect(name).estimate
+        return effects.effect(name).contrast
     except KeyError:
         return NotEstimable(f"the design does not tell {name} apart")
 

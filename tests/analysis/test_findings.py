@@ -3,6 +3,8 @@ import pytest
 from analysis.findings import find
 from analysis.leaderboard import leaderboard
 from analysis.results import load_study, summarise_trials
+from search.study.requests import BY_HAND
+from search.study.spending import Limit
 
 
 def finding_of(maker, evidence=None, asked=None):
@@ -160,17 +162,37 @@ def test_candidates_are_counted_without_the_baseline(maker):
     assert any("first of 2 confirmed configurations" in text for text in finding.caveats)
 
 
+BEATEN = "not among the best at its rung"
+MINUTES, MONEY = (Limit(f"budget.{name}", 4.0, 4.0, name).reason for name in ("minutes", "money"))
+
+
 @pytest.mark.parametrize(
-    ("minutes", "said"),
-    [(4.0, "The search's time limit ended it after 6 of 8 trials."), (None, "The search ended after 6 of 8 trials.")],
+    ("reasons", "said"),
+    [
+        # A limit that was set and not reached: the space had no more points.
+        ([], "The search ended after 6 of 8 trials."),
+        ([BEATEN, BY_HAND], "The search ended after 6 of 8 trials."),
+        (["", BEATEN, MINUTES, MINUTES], "The search ended after 6 of 8 trials; {}, which stopped 2 of them."),
+        # The first was raised, and the search went on until the other.
+        ([MONEY, MINUTES, BEATEN], "The search ended after 6 of 8 trials; {}, which stopped 1 of them."),
+    ],
 )
-def test_a_search_that_was_confirmed_is_not_unfinished(maker, minutes, said):
+def test_a_search_that_was_confirmed_is_not_unfinished(maker, reasons, said):
     for number in range(6):
-        maker.trial(f"s{number}", f"c{number}", [20.0 + number])
+        reason = reasons[number] if number < len(reasons) else ""
+        maker.trial(f"s{number}", f"c{number}", [20.0 + number], number=number, reason=reason)
     confirm(maker, "c0", [12.0, 12.6])
-    caveats = finding_of(maker, None, asked(question={"budget": {"trials": 8, "minutes": minutes}})).caveats
-    assert said in caveats
+    budget = {"trials": 8, "minutes": 4.0, "gpu_hours": 2.0, "money": 4.0}
+    caveats = finding_of(maker, None, asked(question={"budget": budget})).caveats
+    assert said.format("budget.minutes was used up") in caveats
     assert not any("Unfinished" in text for text in caveats)
+
+
+def test_results_of_before_reasons_were_kept_say_that_the_search_ended(maker):
+    maker.trial("s0", "c0", [20.0])
+    confirm(maker, "c0", [12.0, 12.6])
+    caveats = finding_of(maker, None, asked(question={"budget": {"trials": 8, "minutes": 4.0}})).caveats
+    assert "The search ended after 1 of 8 trials." in caveats
 
 
 def test_seeds_used_in_the_search_are_not_called_fresh(maker):

@@ -6,6 +6,8 @@ import pytest
 from PIL import Image
 from support.ablated import STRATEGIES, Ablated
 
+from analysis.ablation.comparing import compare
+from analysis.ablation.contrasts import contrast
 from analysis.ablation.effects import lattice_effects
 from analysis.figures import frames, of_ablation
 from analysis.figures.curves import _apart, quality_curves
@@ -104,8 +106,12 @@ def test_the_matrix_holds_main_effects_and_the_planted_interaction(view):
 def test_main_effects_are_those_of_the_matrix(view):
     design = only(view, "factorial")
     rows = frames.effects_frame(frames.main_rows(view.ablation, design, "main")).set_index("name")
-    found = lattice_effects(view.ablation, design)
-    assert {name: found.effect(name).estimate.value for name in STRATEGIES} == rows["value"].to_dict()
+    matrix = frames.interaction_table(lattice_effects(view.ablation, design), STRATEGIES).set_index(["one", "other"])
+    for name in STRATEGIES:
+        judged = compare(view.ablation, contrast(design, name)).improvement
+        for found in (rows.loc[name], matrix.loc[(name, name)]):
+            wanted = (judged.value, judged.low, judged.high)
+            assert (found["value"], found["low"], found["high"]) == pytest.approx(wanted, rel=1e-9)
     assert (rows["smallest"] > 0).all()
     shares = frames.effects_frame(frames.share_rows(view.ablation, design, "share")).set_index("name")["value"]
     # A planted interaction belongs to both halves alike.
