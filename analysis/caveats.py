@@ -2,9 +2,10 @@
 
 import pandas as pd
 
-from analysis.formatting import count, status_words
+from analysis.formatting import status_words
 from analysis.leaderboard import short_id
 from analysis.results import LOST, STATUSES, Study, dig, finite, yardstick
+from ignm.words import count
 
 
 def seed_caveats(seeds: int, fresh: bool) -> list[str]:

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from analysis.ablation.plan import Plan
-from analysis.formatting import count
 from analysis.results import LOST, same_length
+from ignm.words import count
 
 STAGE = "ablate"
 MEASURED, LOST_RUN, WAITING, ELSEWHERE = "measured", "lost", "waiting", "elsewhere"
