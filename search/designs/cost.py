@@ -10,9 +10,8 @@ from scipy.optimize import nnls
 
 from ignm.config import Config
 from ignm.data.cache import Dataset
-from ignm.data.targets import targets_of
 from ignm.models.description import describe_config
-from ignm.models.shape import DataShape
+from ignm.models.shape import DataShape, shape_of
 from search.designs.beforehand import foreseen_designs
 from search.designs.design import Arm, Design, Terms
 from search.designs.known import read_known
@@ -153,7 +152,7 @@ class _Speeds:
         console: Console,
     ) -> "_Speeds":
         measured = _measured(folder)
-        shapes = {name: _shape(question.base(), dataset) for name, dataset in datasets.items()}
+        shapes = {name: shape_of(question.base(), dataset) for name, dataset in datasets.items()}
         here = terms[0]
         points = []
         for model in (*here.baselines, here.improved):
@@ -187,11 +186,6 @@ def _work(config: Config, shape: DataShape) -> tuple[float, float]:
     if config.loss.penalty not in (None, "clipping"):
         adds += (12 if config.loss.penalty == "r1_r2" else 6) * discriminator / config.loss.interval
     return adds, (1 + every) * 1000 / config.optim.batch
-
-
-def _shape(base: Config, dataset: Dataset) -> DataShape:
-    targets = targets_of(base, dataset)
-    return DataShape(dataset.channels, targets.counts, targets.continuous.shape[1])
 
 
 def _measured(folder: StudyFolder) -> dict[str, float]:
