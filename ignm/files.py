@@ -1,5 +1,6 @@
 """Writes that are either whole or absent, whatever kills the process."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -123,6 +124,12 @@ def read_json(path: Path, *required: str) -> dict[str, Any]:
         wanted = f" with {', '.join(required)}" if required else ""
         raise IgnmError(f"{path}: damaged, or of another version: expected an object{wanted}")
     return value
+
+
+def digest_of(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal; OSError where it cannot be read."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _umask() -> int:

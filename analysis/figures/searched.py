@@ -13,6 +13,7 @@ from analysis.figures.style import (
     BEST,
     GREY,
     INK,
+    LOG_RATIO,
     MANY,
     PALETTE,
     WIDE,
@@ -24,7 +25,7 @@ from analysis.figures.style import (
     styled,
 )
 from analysis.formatting import ABSENT, axis_value, duration, number
-from analysis.results import LOG_RANGE, Axis
+from analysis.results import Axis
 
 MOST_AXES = 7
 """Parallel axes that still can be read."""
@@ -120,7 +121,7 @@ def pareto(points: pd.DataFrame, quality: str) -> Figure | None:
         axes.scatter(mine["cost"], mine["quality"], s=34, color=colour, marker=marker, zorder=4)
     named = pd.concat([known[known["kind"].isin(("improved", "baseline"))], front.iloc[[0, -1]]])
     scale_quality(axes, known["quality"])
-    if known["cost"].max() > LOG_RANGE * known["cost"].min():
+    if known["cost"].max() > LOG_RATIO * known["cost"].min():
         axes.set_xscale("log")
         log_ticks(axes.xaxis, known["cost"].min(), known["cost"].max())
     else:

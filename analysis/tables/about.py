@@ -37,7 +37,7 @@ def caption(ablation: Ablation, text: str, arms: Iterable[int] = ()) -> str:
     return f"{text} {capital('; '.join([*rests, study_id(ablation.study)]))}."
 
 
-def ask_for(ablation: Ablation, what: str, designs: Sequence[str], more: str = "") -> str:
+def ask_for(what: str, designs: Sequence[str], more: str = "") -> str:
     """Say what would make a table that has no rows."""
     wanted = " or ".join(designs)
     return (

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ignm.files import atomic_directory, atomic_file, read_json, restore_directory, set_aside, write_json
+from ignm.files import atomic_directory, atomic_file, digest_of, read_json, restore_directory, set_aside, write_json
 
 KILLED = """
 import os, signal, sys
@@ -131,3 +131,11 @@ def test_what_another_name_set_aside_is_not_taken(killed):
     assert set_aside(killed.with_name("bes")) is None
     assert set_aside(killed.parent / "absent" / "best") is None
     assert not restore_directory(killed.with_name("worst"))
+
+
+def test_the_digest_of_a_file_is_its_sha_256(tmp_path):
+    (tmp_path / "abc").write_bytes(b"abc")
+    # FIPS 180-2, appendix B.1.
+    assert digest_of(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    with pytest.raises(FileNotFoundError):
+        digest_of(tmp_path / "absent")
