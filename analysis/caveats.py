@@ -2,9 +2,10 @@
 
 import pandas as pd
 
-from analysis.formatting import count, status_words
+from analysis.formatting import status_words
 from analysis.leaderboard import short_id
 from analysis.results import LOST, STATUSES, Study, dig, finite, yardstick
+from ignm.words import count
 
 USED_UP = r"budget\.\w+ was used up"
 """Reason of a trial that one of the budget's limits ended."""

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from analysis.ablation.loading import Ablation
 from analysis.claims.judging import Judged, Judgement
-from analysis.formatting import amount, count, number, status_words
+from analysis.formatting import amount, number, status_words
 from analysis.statistics.verdict import Word
 from analysis.tables.about import change_notes, interval_note
 from analysis.tables.verdicts import contrast_words
 from analysis.view import View
+from ignm.words import count
 from spaces.designs import LATTICES
 
 WORDS: tuple[Word, ...] = ("supported", "refuted", "inconclusive")
@@ -85,7 +86,7 @@ def _sentence(ablation: Ablation, part: Judged) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.0f}%".replace("-0%", "0%").replace("-", "−")
+    return f"{100 * share:.0f}%"
 
 
 def _untested(part: Judged) -> str:

@@ -8,10 +8,11 @@ import pandas as pd
 from analysis.baseline import Baseline, baseline_id, baseline_name, by_seed, find_baseline
 from analysis.caveats import coverage_caveats, lost_caveats, seed_caveats, yardstick_caveats
 from analysis.comparison import change_words, doubt_words, interval_words
-from analysis.formatting import amount, count, mean_sd, number, status_words
+from analysis.formatting import amount, mean_sd, number, status_words
 from analysis.leaderboard import short_id
 from analysis.results import LOST, Study, finite, yardstick
 from analysis.statistics.paired import difference
+from ignm.words import count
 
 
 @dataclass

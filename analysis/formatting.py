@@ -77,11 +77,6 @@ def value_in_words(value: Any) -> str:
     return "none" if value is None else axis_value(value)
 
 
-def count(size: int, noun: str) -> str:
-    """Write "1 seed", "2 seeds", "2,000 trials"."""
-    return f"{size:,} {noun}" if size == 1 else f"{size:,} {noun}s"
-
-
 def status_words(status: str) -> str:
     """Write a status for a reader: out_of_memory becomes "out of memory"."""
     return status.replace("_", " ")

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 
 from analysis.baseline import baseline_id, baseline_name
-from analysis.formatting import ABSENT, amount, axis_value, count, mean_sd, number, short_names, status_words
+from analysis.formatting import ABSENT, amount, axis_value, mean_sd, number, short_names, status_words
 from analysis.results import LOST, Study, summarise_trials
 from analysis.tables.markup import escape_latex, escape_markdown, latex_tabular, markdown_table
+from ignm.words import count
 
 SECTIONS = {
     "confirmed": "Confirmed on their own seeds: these numbers are the result",

@@ -23,6 +23,7 @@ from analysis.tables.registry import TABLES
 from analysis.tables.table import Table
 from analysis.tables.writers import sentences
 from analysis.view import View
+from ignm.words import capital
 
 RANKED_ROWS, OTHER_ROWS = 25, 10
 """Rows of one leaderboard section that the page shows; the tables hold all of them."""
@@ -118,7 +119,7 @@ def _facts(view: View) -> list[tuple[str, str]]:
         return []
     stages = trials["stage"].value_counts()
     facts = [(f"{stage} trials", f"{amount:,}") for stage, amount in stages.sort_index(ascending=False).items()]
-    facts = [(label[0].upper() + label[1:], value) for label, value in facts]
+    facts = [(capital(label), value) for label, value in facts]
     facts.append(("Completed", f"{int((trials['status'] == 'completed').sum()):,} of {len(trials):,}"))
     facts.append(("Training time", duration(trials["seconds"].sum()) if trials["seconds"].notna().any() else ABSENT))
     facts.append(("Images shown", f"{amount(trials['kimg'].sum())} kimg" if trials["kimg"].notna().any() else ABSENT))

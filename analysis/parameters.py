@@ -9,10 +9,11 @@ import yaml
 
 from analysis.baseline import baseline_id, baseline_name
 from analysis.findings import Finding
-from analysis.formatting import ABSENT, axis_value, count
+from analysis.formatting import ABSENT, axis_value
 from analysis.leaderboard import short_id
 from analysis.results import Study, dig
 from ignm.config.files import leaves
+from ignm.words import count
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Writes that are either whole or absent, whatever kills the process; paths as people give them."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -137,6 +138,12 @@ def expanded(path: str | Path, said_by: str = "") -> Path:
         raise IgnmError(
             f"{before}{path}: there is no home folder {Path(path).parts[0]} here; write the path without ~"
         ) from None
+
+
+def digest_of(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal; OSError where it cannot be read."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _umask() -> int:

@@ -5,9 +5,10 @@ from typing import Any
 
 from jinja2 import StrictUndefined, Template
 
-from analysis.formatting import amount, count, duration, interval
+from analysis.formatting import amount, duration, interval
 from ignm.config import read_yaml
 from ignm.files import read_json, write_text
+from ignm.words import count
 from search.designs.reporting import read_reported
 from search.judging_best import Judged, Rival, cost_of, judge_best
 from search.study.folder import StudyFolder

@@ -6,13 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.statistics.estimates import Estimate, NotEstimable, mean_estimate
+from analysis.statistics.estimates import ALPHA, Estimate, NotEstimable, mean_estimate
 from analysis.statistics.paired import improvement
 from analysis.statistics.selection import candidates
 from search.designs.reporting import Reported
 from search.study.folder import StudyFolder
-
-ALPHA = 0.05
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,10 @@ from rich.console import Console
 from analysis.report import build_report
 from ignm.config import Config
 from ignm.data.cache import Dataset, data_root
-from ignm.data.targets import targets_of
 from ignm.errors import IgnmError
 from ignm.files import sweep
 from ignm.metrics.evaluator import Evaluator
-from ignm.models.shape import DataShape
+from ignm.models.shape import shape_of
 from ignm.training.device import default_device
 from ignm.training.trial import check_config, check_new
 from search.card import write_card
@@ -206,9 +205,7 @@ class Study:
         self._require_ended(watch.stage)
 
     def _memory_of(self) -> Callable[[Config], float]:
-        targets = targets_of(self.question.base(), self.dataset)
-        shape = DataShape(self.dataset.channels, targets.counts, targets.continuous.shape[1])
-        return partial(estimate_gib, shape=shape)
+        return partial(estimate_gib, shape=shape_of(self.question.base(), self.dataset))
 
     def _require_ended(self, stage: str) -> None:
         """Raise IgnmError while a trial of the stage has neither come to an end nor been given up."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ignm.config import nearest
 from ignm.errors import IgnmError
+from ignm.words import count
 from search.storage.finding import find_study, place_of
 from search.storage.studies import write_requests
 from search.study.folder import Status, StudyFolder, Trial
@@ -36,7 +37,7 @@ def _stop_study(standing: Standing) -> list[str]:
     running = standing.stage.running
     return [
         f"asked its driver ({standing.driver}) to stop",
-        f"{len(running)} unfinished trial{'' if len(running) == 1 else 's'} stop at their next measurement and stay "
+        f"{count(len(running), 'unfinished trial')} stop at their next measurement and stay "
         f"unfinished; go on with: {standing.go_on}",
     ]
 

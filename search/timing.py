@@ -16,6 +16,7 @@ from ignm.metrics.evaluator import Evaluator
 from ignm.training.device import default_device, describe
 from ignm.training.trainer import Trainer
 from ignm.training.training_set import TrainingSet
+from ignm.words import count
 from search.study.folder import Status, StudyFolder
 from search.study.question import Question
 from search.study.spending import read_held
@@ -42,8 +43,7 @@ def known_speed(question: Question, own: StudyFolder) -> Speed | None:
         if folder is own or _resolution(folder) == question.data.resolution:
             speeds = _speeds(folder)
             if speeds:
-                count = f"{len(speeds)} trial{'s' if len(speeds) != 1 else ''}"
-                return Speed(statistics.median(speeds), f"measured in {count} of {folder.path}")
+                return Speed(statistics.median(speeds), f"measured in {count(len(speeds), 'trial')} of {folder.path}")
     return None
 
 

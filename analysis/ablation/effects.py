@@ -14,7 +14,7 @@ from analysis.statistics.factorial import Effects, factorial_effects
 from analysis.statistics.shapley import Shares, shapley_shares
 from ignm.config.files import leaves
 from spaces.designs import LATTICES
-from spaces.strategies import BUNDLES, strategy_of
+from spaces.strategies import BUNDLES, DATASET_PATHS, strategy_of
 
 
 def lattice_effects(
@@ -58,7 +58,7 @@ def changes(before: Arm, after: Arm) -> dict[str, dict[str, Any]]:
     old, new = dict(leaves(before.config)), dict(leaves(after.config))
     found: dict[str, dict[str, Any]] = {}
     for path, value in new.items():
-        if path in old and old[path] != value and path not in ("data.name", "data.resolution", "data.labels"):
+        if path in old and old[path] != value and path not in DATASET_PATHS:
             found.setdefault(_bundle_of(path), {})[path] = value
     return found
 

@@ -11,10 +11,10 @@ from analysis.ablation.measures import KIMG_TO_QUALITY, Measure, measure_called
 from analysis.ablation.plan import Arm, Design, Plan, read_plan
 from analysis.ablation.runs import ELSEWHERE, LOST_RUN, MEASURED, ablation_rows, summarise_runs, yardsticks
 from analysis.results import Study, dig, finite
+from analysis.statistics.estimates import ALPHA
 from analysis.statistics.sequential import look_level
 from ignm.errors import IgnmError
 
-ALPHA = 0.05
 NO_PLAN = "The study has no ablation: no ablation.json. Ask for one (ablate: in the study's file) and run ignm ablate."
 
 

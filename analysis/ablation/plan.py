@@ -51,15 +51,6 @@ class Round(_Read):
     taken: str | None = None
 
 
-class Decided(_Read):
-    """How a comparison stood when the stage last decided on seeds."""
-
-    name: str
-    seeds: int = 0
-    open: bool = False
-    reason: str = ""
-
-
 class Design(BaseModel):
     """One design on one dataset. What else names a place in it, as `on` or `value`, is in `arms` as it was written."""
 
@@ -82,7 +73,6 @@ class Design(BaseModel):
     """Options that cannot work, each with its reason."""
     inert: tuple[str, ...] = ()
     """Paths that differ and decide nothing."""
-    contrasts: tuple[Decided, ...] = ()
 
     def places(self, key: str) -> list[tuple[Any, int]]:
         """Return (place, arm number) of each arm that has a place by this key, as ("data", 5) by `without`."""

@@ -7,9 +7,9 @@ import pandas as pd
 
 from analysis.ablation.measures import GAP
 from analysis.ablation.plan import Plan
-from analysis.formatting import count
 from analysis.results import LOST, same_length
 from ignm.metrics.columns import ALWAYS, column_called, extra_columns
+from ignm.words import count
 
 STAGE = "ablate"
 MEASURED, LOST_RUN, WAITING, ELSEWHERE = "measured", "lost", "waiting", "elsewhere"

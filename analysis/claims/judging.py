@@ -15,6 +15,7 @@ from analysis.ablation.runs import MEASURED
 from analysis.claims.claim import Claim
 from analysis.statistics.estimates import NotEstimable
 from analysis.statistics.verdict import Verdict, Word, judge, judge_all
+from ignm.words import count
 
 
 @dataclass(frozen=True)
@@ -198,7 +199,7 @@ def _whole(claim: Claim, parts: Sequence[Judged]) -> Judgement:
     words = [part.verdict.verdict for part in parts]
     tally = ", ".join(f"{words.count(word)} {word}" for word in get_args(Word) if word in words)
     untested = sum(not part.tested for part in parts)
-    reason = f"of {len(parts)} {'hypothesis' if len(parts) == 1 else 'hypotheses'}: {tally}"
+    reason = f"of {count(len(parts), 'hypothesis', 'hypotheses')}: {tally}"
     if untested:
         reason += f" ({untested} not tested)"
     whole: Word = "inconclusive"

@@ -7,8 +7,19 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from analysis.axes import LOG_RANGE
-from analysis.figures.style import ARM_COLOURS, BEST, GREY, INK, WIDE, canvas, clip, log_ticks, scale_quality, styled
+from analysis.figures.style import (
+    ARM_COLOURS,
+    BEST,
+    GREY,
+    INK,
+    LOG_RATIO,
+    WIDE,
+    canvas,
+    clip,
+    log_ticks,
+    scale_quality,
+    styled,
+)
 
 DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (5, 1.5, 1, 1.5)), (0, (8, 2)))
 """Lines are told apart without colour too."""
@@ -44,7 +55,7 @@ def quality_curves(
         ends.append((f"{clip(label, 20)} (n={seeds})", float(mine["mean"].iloc[-1]), colour))
     _lost(axes, points[points["lost"]], x, summary["high"].max())
     scale_quality(axes, pd.concat([summary["low"], summary["high"]]))
-    if x == "seconds" and summary["x"].max() > LOG_RANGE * max(summary["x"].min(), 1e-9):
+    if x == "seconds" and summary["x"].max() > LOG_RATIO * max(summary["x"].min(), 1e-9):
         axes.set_xscale("log")
         log_ticks(axes.xaxis, summary["x"].min(), summary["x"].max())
     else:

@@ -14,9 +14,10 @@ from analysis.figures.interactions import interaction_matrix
 from analysis.figures.samples import SHOWN, Strip, read_strip, sample_rows
 from analysis.figures.searched import front_words, pareto
 from analysis.figures.waterfall import waterfall
-from analysis.formatting import amount, count, value_in_words
+from analysis.formatting import amount, value_in_words
 from analysis.statistics.estimates import NotEstimable
 from analysis.view import View
+from ignm.words import count
 from spaces.designs import FOLLOWING, LATTICES
 
 MOST_ROWS = 24

@@ -5,10 +5,11 @@ import pandas as pd
 from analysis.axes import Axis
 from analysis.figures import axes, searched, trials
 from analysis.figures.chart import Drawn
-from analysis.formatting import amount, count, short_names
+from analysis.formatting import amount, short_names
 from analysis.leaderboard import configuration_name
 from analysis.statistics.estimates import NotEstimable
 from analysis.view import View
+from ignm.words import count
 
 
 def curves(view: View) -> Drawn | None:

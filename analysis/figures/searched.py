@@ -9,11 +9,12 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from analysis.axes import LOG_RANGE, Axis
+from analysis.axes import Axis
 from analysis.figures.style import (
     BEST,
     GREY,
     INK,
+    LOG_RATIO,
     MANY,
     PALETTE,
     WIDE,
@@ -120,7 +121,7 @@ def pareto(points: pd.DataFrame, quality: str) -> Figure | None:
         axes.scatter(mine["cost"], mine["quality"], s=34, color=colour, marker=marker, zorder=4)
     named = pd.concat([known[known["kind"].isin(("improved", "baseline"))], front.iloc[[0, -1]]])
     scale_quality(axes, known["quality"])
-    if known["cost"].max() > LOG_RANGE * known["cost"].min():
+    if known["cost"].max() > LOG_RATIO * known["cost"].min():
         axes.set_xscale("log")
         log_ticks(axes.xaxis, known["cost"].min(), known["cost"].max())
     else:

@@ -26,6 +26,7 @@ STATUS_MARKERS = {"diverged": "X", "out_of_memory": "s", "failed": "P", "pruned"
 
 WIDE, PANEL = (4.4, 3.2), (3.6, 2.7)
 LOG_RATIO = 10.0
+"""What is measured is drawn on a logarithmic scale where it spans so much; of parameters: `results.LOG_RANGE`."""
 MANY = 300
 MOST_CHOICES = 10
 

@@ -19,6 +19,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 from ignm.files import write_text
+from ignm.words import first_line
 
 FOLDER = Path(__file__).parent
 NAMES = ("conclusions", "ablation", "search", "defects")
@@ -26,6 +27,9 @@ NAMES = ("conclusions", "ablation", "search", "defects")
 
 LONGEST = 300
 """Seconds for a cell."""
+
+LETTERS = 200
+"""Of an error, on the page."""
 
 START = 120
 """Seconds for the kernel to come up on a busy machine."""
@@ -87,7 +91,7 @@ async def _execute_all(folder: Path, names: tuple[str, ...]) -> list[Executed]:
                 for name in names:
                     found.append(await _execute(kernel, client, name, folder))
         except (RuntimeError, OSError, TimeoutError) as error:
-            told = f"not executed: {_first_line(error)}"
+            told = f"not executed: {first_line(error)[:LETTERS]}"
             found += [Executed(name, False, told) for name in names[len(found) :]]
     return found
 
@@ -100,9 +104,9 @@ async def _execute(kernel: AsyncKernelManager, client: AsyncKernelClient, name: 
     try:
         await runner.async_execute()
     except CellExecutionError as error:
-        failure = f"stopped by {error.ename}: {_first_line(error.evalue)}"
+        failure = f"stopped by {error.ename}: {first_line(error.evalue)[:LETTERS]}"
     except (CellTimeoutError, DeadKernelError) as error:
-        failure = f"stopped: {_first_line(error)}"
+        failure = f"stopped: {first_line(error)[:LETTERS]}"
         await kernel.restart_kernel(now=True)
         await client.wait_for_ready(timeout=START)
     write_text(folder / f"{name}.ipynb", nbformat.writes(notebook) + "\n")
@@ -142,7 +146,3 @@ class _ThisInterpreter(KernelSpecManager):
         """Return the kernel of the running interpreter, under any name."""
         argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
         return KernelSpec(argv=argv, display_name="Python 3", language="python")
-
-
-def _first_line(error: Any) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)[:200]

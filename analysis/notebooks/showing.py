@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from analysis.conclusions import conclude
 from analysis.figures.registry import draw_one
-from analysis.formatting import amount, count
+from analysis.formatting import amount
 from analysis.tables.registry import TABLES
 from analysis.tables.writers import to_markdown
 from analysis.view import View
+from ignm.words import count
 
 
 @dataclass(frozen=True)

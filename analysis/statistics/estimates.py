@@ -10,6 +10,8 @@ from scipy import special
 from ignm.errors import IgnmError
 
 CONFIDENCE = 0.95
+ALPHA = 0.05
+"""Share of errors that all comparisons of one family may hold together."""
 
 ROUNDING = 1e-9
 """A spread below this fraction of the values themselves is what rounding leaves, not seed noise."""

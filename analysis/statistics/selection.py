@@ -6,8 +6,8 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from analysis.formatting import count
 from analysis.statistics.estimates import Estimate, NotEstimable, mean_estimate
+from ignm.words import count
 
 DRAWS, DRAW_SEED = 10_000, 20_240_402
 

@@ -6,8 +6,9 @@ from typing import Any
 from analysis.ablation.effects import changes
 from analysis.ablation.loading import Ablation, Standing
 from analysis.ablation.plan import Design
-from analysis.formatting import amount, axis_value, count, status_words, value_in_words
+from analysis.formatting import amount, axis_value, status_words, value_in_words
 from analysis.results import Study
+from ignm.words import capital, count
 
 
 def study_id(study: Study) -> str:
@@ -26,7 +27,7 @@ def caption(ablation: Ablation, text: str, arms: Iterable[int] = ()) -> str:
     rests = [f"{amount(ablation.kimg)} kimg a run"] if ablation.plan else []
     seeds = sorted({seed for number in numbers for seed in ablation.standing(number).measured})
     if seeds:
-        rests.append(f"{'seed' if len(seeds) == 1 else 'seeds'} {ranges(seeds)}")
+        rests.append(_seeds(seeds))
     datasets = dict.fromkeys(ablation.arms[number].dataset for number in numbers)
     for dataset in datasets:
         if dataset in ablation.references:
@@ -36,12 +37,7 @@ def caption(ablation: Ablation, text: str, arms: Iterable[int] = ()) -> str:
     return f"{text} {capital('; '.join([*rests, study_id(ablation.study)]))}."
 
 
-def capital(sentence: str) -> str:
-    """Return a sentence with its first letter large."""
-    return sentence[:1].upper() + sentence[1:]
-
-
-def ask_for(ablation: Ablation, what: str, designs: Sequence[str], more: str = "") -> str:
+def ask_for(what: str, designs: Sequence[str], more: str = "") -> str:
     """Say what would make a table that has no rows."""
     wanted = " or ".join(designs)
     return (

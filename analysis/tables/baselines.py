@@ -45,7 +45,7 @@ def baselines(view: View) -> Table:
         columns=COLUMNS,
         rows=tuple(row for design in designs for row in _rows(ablation, design)),
         notes=(*(interval_note(ablation) if designs else ()), *_across(ablation, designs), *arm_notes(ablation, arms)),
-        empty=ask_for(ablation, "baselines beside an improved model", ["baselines"], ", baselines: [dcgan, wgan-gp]"),
+        empty=ask_for("baselines beside an improved model", ["baselines"], ", baselines: [dcgan, wgan-gp]"),
     )
 
 

@@ -37,7 +37,7 @@ def defects(view: View) -> Table:
         columns=COLUMNS,
         rows=tuple(row for design in designs for row in _rows(ablation, design)),
         notes=(*(notes if designs else ()), *arm_notes(ablation, arms)),
-        empty=ask_for(ablation, "run of a baseline", ["baselines"], ", baselines: [dcgan, wgan-gp, sagan]"),
+        empty=ask_for("run of a baseline", ["baselines"], ", baselines: [dcgan, wgan-gp, sagan]"),
     )
 
 

@@ -1,11 +1,12 @@
 """What the search's importance says, with its caveat: no ablation."""
 
-from analysis.formatting import amount, count
+from analysis.formatting import amount
 from analysis.statistics.estimates import NotEstimable
 from analysis.statistics.importance import CAVEAT
-from analysis.tables.about import capital, study_id
+from analysis.tables.about import study_id
 from analysis.tables.table import Column, Table, joined, share, whole, words
 from analysis.view import View
+from ignm.words import capital, count
 
 COLUMNS = (
     Column("parameter", "Parameter"),

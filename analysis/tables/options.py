@@ -67,7 +67,6 @@ def options(strategy: str, title: str) -> Callable[[View], Table]:
             rows=tuple(rows),
             notes=(*notes, *_refused(designs), *arm_notes(ablation, arms)),
             empty=ask_for(
-                ablation,
                 f"sweep or single axis of the strategy {strategy}",
                 (*SWEEPS, *AXES),
                 f", sweep: [{EXAMPLES[strategy]}]",

@@ -41,7 +41,7 @@ def path(view: View) -> Table:
         columns=COLUMNS,
         rows=tuple(row for design in designs for row in _rows(ablation, design)),
         notes=(*([*interval_note(ablation), *notes] if designs else ()), *arm_notes(ablation, arms)),
-        empty=ask_for(ablation, "ablation path", FOLLOWING),
+        empty=ask_for("ablation path", FOLLOWING),
     )
 
 

@@ -62,7 +62,7 @@ def _empty(ablation: Ablation) -> str:
             f"No row: {alike[0].improved} begins training as {alike[0].baseline} does. Let the improved model begin "
             "otherwise (init.checkpoint, init.reconstruction or other weights in its file) and run ignm ablate."
         )
-    return ask_for(ablation, f"pair of arms that differ in the strategy {STRATEGY}", WITH_TWINS)
+    return ask_for(f"pair of arms that differ in the strategy {STRATEGY}", WITH_TWINS)
 
 
 def _how(ablation: Ablation, found: list[tuple[Design, Contrast]]) -> list[str]:

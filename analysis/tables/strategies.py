@@ -58,7 +58,7 @@ def strategies(view: View) -> Table:
         columns=COLUMNS,
         rows=tuple(row for group in groups.values() for row in _rows(ablation, group)),
         notes=(*notes, *arm_notes(ablation, arms)),
-        empty=ask_for(ablation, "design by strategy", OF_STRATEGIES),
+        empty=ask_for("design by strategy", OF_STRATEGIES),
     )
 
 
@@ -79,7 +79,7 @@ def interactions(view: View) -> Table:
         columns=TOGETHER,
         rows=tuple(row for design in designs for row in _pairs(ablation, design)),
         notes=(*([*interval_note(ablation), *notes] if designs else ()), *arm_notes(ablation, arms)),
-        empty=ask_for(ablation, "factorial design", LATTICES),
+        empty=ask_for("factorial design", LATTICES),
     )
 
 

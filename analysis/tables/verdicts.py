@@ -2,11 +2,11 @@
 
 from analysis.ablation.loading import Ablation
 from analysis.claims.judging import Judged, Judgement
-from analysis.formatting import count
 from analysis.statistics.estimates import Estimate
-from analysis.tables.about import arm_notes, capital, caption
+from analysis.tables.about import arm_notes, caption
 from analysis.tables.table import Cell, Column, Table, words
 from analysis.view import View
+from ignm.words import capital, count
 
 COLUMNS = (
     Column("claim", "Claim"),

@@ -31,7 +31,7 @@ def to_csv(table: Table) -> str:
     """
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    parts = [_parts(column, table.column(column.key)) for column in table.columns]
+    parts = [_parts(table.column(column.key)) for column in table.columns]
     writer.writerow(
         [f"{c.key}_{part}" if part else c.key for c, of in zip(table.columns, parts, strict=True) for part in of]
     )
@@ -138,7 +138,7 @@ def _reference(cell: Cell, reasons: Mapping[str, str]) -> str:
     return f" ({reasons[cell.why]})" if cell.why else ""
 
 
-def _parts(column: Column, cells: Sequence[Cell]) -> list[str]:
+def _parts(cells: Sequence[Cell]) -> list[str]:
     return ["", *(part for part in _DETAILS if any(getattr(cell, part) not in (None, "") for cell in cells))]
 
 

@@ -1,14 +1,30 @@
 """The part of the Config that says what the networks are shown: images, their quality, synthetic ones, augmentation."""
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
 from ignm.config.section import Section
+from ignm.errors import IgnmError
 
 Resolution = Literal[16, 32, 64, 128, 256]
+NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]*$"
+"""Of a dataset's name."""
 Unit = Annotated[float, Field(ge=0.0, le=1.0)]
 Share = Annotated[float, Field(gt=0.0, le=1.0)]
+
+
+def parse_dataset(text: str) -> tuple[str, int]:
+    """Read NAME@RESOLUTION; raise IgnmError, with what is allowed, for anything else."""
+    name, _, resolution = text.partition("@")
+    allowed = [str(size) for size in get_args(Resolution)]
+    if not re.match(NAME_PATTERN, name) or resolution not in allowed:
+        raise IgnmError(
+            f"'{text}' is no dataset: expected NAME@RESOLUTION, as embedded@32; a name has lower-case letters, digits, "
+            f"dots, dashes and underscores, the resolution is one of {', '.join(allowed)}"
+        )
+    return name, int(resolution)
 
 
 class DegradeConfig(Section):
@@ -61,7 +77,7 @@ class SyntheticConfig(Section):
 class DataConfig(Section):
     """Which images are shown to the discriminator."""
 
-    name: str = Field("embedded", pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    name: str = Field("embedded", pattern=NAME_PATTERN)
     """A dataset; of a study it is said once, under its `data`."""
     resolution: Resolution = 64
     """Side of the images, in pixels; likewise."""

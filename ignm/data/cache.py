@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ignm.config.data import Resolution
 from ignm.data.kept import DAMAGE, mapped
 from ignm.errors import IgnmError
+from ignm.words import first_line
 
 RESOLUTIONS: tuple[int, ...] = get_args(Resolution)
 
@@ -193,7 +194,7 @@ def _first_line(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors()[0]
         return f"dataset.json: {'.'.join(map(str, first['loc']))} {first['msg']}".lower()
-    return str(error).partition("\n")[0]
+    return first_line(error)
 
 
 def check_arrays(description: Description, *arrays: npt.NDArray[Any]) -> None:

@@ -20,7 +20,7 @@ from ignm.data.cache import (
     data_root,
 )
 from ignm.data.decoding import decoding_identity, one_if_grey
-from ignm.data.labels import Labels, LabelTable, read_labels
+from ignm.data.labels import Labels, LabelTable
 from ignm.data.partial import UNKNOWN, PartialImport, Target, discard, partial_import
 from ignm.data.sources import Source, open_source
 from ignm.data.splitting import arrange, check_share
@@ -104,7 +104,7 @@ def import_dataset(
         _check_absent(target.path, overwrite)
         # Processes start while the labels are read.
         using = stack.enter_context(decoders(len(opened.names), resolution, channels, workers))
-        labels = read_labels(opened)
+        labels = opened.labels()
         order, train = arrange(opened, test_share)
         request = _request(opened, target, order, train, filters, filter_settings)
         with partial_import(target, request, tell or _ignore) as partial, storage_errors(root, partial.kept):

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:  # a source carries a table of labels, so at run time it is the one that imports
-    from ignm.data.sources import Source
+    pass
 
 MISSING_CLASS = -1
 # More distinct fractions than this and a numeric column is a measurement, not a set of classes.
@@ -81,14 +81,6 @@ class LabelTable:
         for place, column in enumerate(discrete):
             classes[:, place], class_names[column.name] = _compact(column.values[rows], column.classes or ())
         return Labels(classes, class_names, numbers, tuple(column.name for column in continuous))
-
-
-def read_labels(source: "Source") -> LabelTable | None:
-    """Read what the source says about its images; None if it says nothing.
-
-    Raises IgnmError with file and line for a table that cannot be trusted.
-    """
-    return source.labels()
 
 
 def infer_column(

@@ -1,11 +1,11 @@
 """Datasets by name: what there is, opening one, and the embedded faces that every machine has."""
 
-import difflib
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from ignm.config.messages import nearest
 from ignm.data.cache import (
     RESOLUTIONS,
     Dataset,
@@ -82,12 +82,11 @@ def _is_dataset(path: Path) -> bool:
 def _missing(name: str, resolution: int, root: Path) -> IgnmError:
     existing = list_datasets(root)
     existing[EMBEDDED] = RESOLUTIONS
-    close = difflib.get_close_matches(name, [other for other in existing if other != name], n=1)
-    suggestion = f" Did you mean {close[0]!r}?" if close and name not in existing else ""
+    suggestion = "" if name in existing else nearest(name, list(existing))
     known = "; ".join(f"{other} ({', '.join(map(str, sizes))})" for other, sizes in existing.items())
     elsewhere = f" It is here at {', '.join(map(str, existing[name]))}." if name in existing else ""
     return IgnmError(
-        f"There is no dataset {name!r} at resolution {resolution} under {root}.{elsewhere}{suggestion} "
+        f"There is no dataset {name!r} at resolution {resolution} under {root}{suggestion}.{elsewhere} "
         f"There are: {known}. "
         f"To add it: ignm data import SOURCE --name {name} --resolution {resolution}"
     )

@@ -1,6 +1,5 @@
 """Diversity as the mean likeness of two generated images: MS-SSIM, and LPIPS where its weights are."""
 
-import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ignm.errors import IgnmError
+from ignm.files import digest_of
 from ignm.metrics.estimate import Estimate, mean_of
 
 PAIRS = 1000
@@ -135,7 +135,7 @@ def build_lpips() -> Lpips:
         )
     try:
         path = Path(named).expanduser()
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        found = digest_of(path)
     except (OSError, RuntimeError) as error:
         raise IgnmError(f"IGNM_LPIPS names {named}, which cannot be read: {error}; it must be {wanted}") from None
     if not found.startswith(ALEXNET_HASH):

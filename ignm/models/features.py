@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from ignm.errors import IgnmError
 from ignm.files import expanded
+from ignm.words import first_line
 
 STRIDES = (4, 8, 16, 32)
 SMALLEST_INPUT = 128
@@ -206,7 +207,7 @@ def _read(path: Path, backbone: str) -> dict[str, Tensor]:
     try:
         held = READERS[path.suffix](path)
     except (OSError, EOFError, RuntimeError, ValueError, KeyError, UnpicklingError, SafetensorError) as error:
-        reason = str(error).partition("\n")[0]
+        reason = first_line(error)
         raise IgnmError(
             f"init.features_weights: {path}: damaged, or not a file of weights ({reason}); get it again"
         ) from None

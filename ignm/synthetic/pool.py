@@ -25,6 +25,7 @@ from ignm.errors import IgnmError
 from ignm.files import atomic_directory, write_json
 from ignm.synthetic.recipe import Recipe
 from ignm.synthetic.sources import SOURCES
+from ignm.words import first_line
 
 POOLS = ".pools"
 _FORMAT = 1
@@ -103,7 +104,7 @@ def read_pool(path: Path) -> Pool:
         images = mapped_as(path / "images.npy", np.uint8, shape)
         sources = mapped_as(path / "sources.npy", np.int64, shape[:1])
     except DAMAGE as error:
-        reason = str(error).partition("\n")[0]
+        reason = first_line(error)
         raise IgnmError(
             f"{path}: not a whole pool of this version ({reason}); it is made anew when asked for"
         ) from None

@@ -1,6 +1,5 @@
 """Images of a trained generator, its latents truncated, the least believable ones rejected."""
 
-import hashlib
 import itertools
 import math
 from collections.abc import Callable, Iterator
@@ -20,7 +19,7 @@ from ignm.config import Config
 from ignm.config.data import SyntheticConfig
 from ignm.data.cache import Dataset
 from ignm.errors import IgnmError
-from ignm.files import expanded
+from ignm.files import digest_of, expanded
 from ignm.models.generator import Generator
 from ignm.models.head import Judgement
 from ignm.models.networks import build_discriminator
@@ -32,6 +31,7 @@ from ignm.training.checkpoint import load_generator_file, open_checkpoint
 from ignm.training.device import default_device
 from ignm.training.filenames import AVERAGE, NETWORKS
 from ignm.training.kept import read_kept
+from ignm.words import first_line
 
 VERSION = 1
 BLOCK = 64
@@ -162,12 +162,11 @@ def _fitted(images: Tensor, resolution: int, channels: int) -> np.ndarray:
 
 def _digest(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return digest_of(path)
     except OSError as error:
         raise IgnmError(f"data.synthetic.teacher: {path}: {error.strerror or error}") from None
 
 
 def _misfit(setting: str, path: Path, error: Exception) -> IgnmError:
-    reason = str(error).partition("\n")[0].rstrip(":")
+    reason = first_line(error).rstrip(":")
     return IgnmError(f"{setting}: {path}: cannot be loaded ({reason}); give another teacher")

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from ignm.config import Config, validated
 from ignm.errors import IgnmError
-from ignm.files import atomic_directory, write_json
+from ignm.files import atomic_directory, digest_of, write_json
 from ignm.models.generator import Generator
 from ignm.models.networks import build_generator
 from ignm.models.shape import DataShape
@@ -152,7 +152,7 @@ def _opened(path: Path) -> Checkpoint:
     try:
         description = json.loads((path / "checkpoint.json").read_text(encoding="utf-8"))
         for name, digest in description["sha256"].items():
-            if _digest(path / name) != digest:
+            if digest_of(path / name) != digest:
                 raise IgnmError(f"{path / name}: damaged (its SHA-256 is not the one written down)")
         if description["format"] != FORMAT:
             raise IgnmError(f"{path}: checkpoint format {description['format']}, this version reads {FORMAT}")
@@ -210,8 +210,3 @@ def read_shape(written: dict[str, Any]) -> DataShape:
 
 def _candidates(trial: Path) -> list[Path]:
     return sorted(trial.glob("checkpoint-*"), reverse=True)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

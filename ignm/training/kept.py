@@ -13,6 +13,7 @@ from ignm.models.generator import Generator
 from ignm.models.shape import DataShape
 from ignm.training.checkpoint import load_generator_file, read_shape
 from ignm.training.filenames import CONFIG, EVIDENCE, WEIGHTS
+from ignm.words import first_line
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Kept:
         try:
             return load_generator_file(self.weights, self.config, self.shape, device)
         except (OSError, RuntimeError, SafetensorError) as error:
-            reason = str(error).splitlines()[0].rstrip(":")
+            reason = first_line(error).rstrip(":")
             raise IgnmError(f"{self.weights}: damaged, or not of {self.folder / CONFIG}: {reason}") from None
 
 

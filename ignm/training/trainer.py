@@ -55,7 +55,7 @@ class Trainer:
         # Resuming is bit-exact, which cuDNN's fastest kernels are not.
         torch.backends.cudnn.deterministic = True
         targets = shown.targets
-        self.shape = DataShape(shown.images.shape[3], targets.counts, targets.continuous.shape[1])
+        self.shape = DataShape.of(shown.images.shape[3], targets)
         self.batches = Batches(config, shown, seed, device)
         self.players = Players(config, self.shape, targets, seed, device)
         self.generator, self.discriminator = self.players.generator, self.players.discriminator

@@ -76,10 +76,12 @@ def preflight(
 
 
 def _dataset(data: str) -> "Dataset":
+    from ignm.config.data import parse_dataset
     from ignm.data.store import open_dataset
     from ignm.errors import IgnmError
 
-    name, _, resolution = data.partition("@")
-    if not resolution.isdigit():
-        raise IgnmError(f"--data {data}: expected NAME@RESOLUTION, as in embedded@32")
-    return open_dataset(name, int(resolution))
+    try:
+        name, resolution = parse_dataset(data)
+    except IgnmError as error:
+        raise IgnmError(f"--data: {error}") from None
+    return open_dataset(name, resolution)

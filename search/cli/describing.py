@@ -7,6 +7,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from ignm.words import count
 from search.cli import completing
 from search.cli.console import SINGLE_PANEL, WIDE, console
 
@@ -66,13 +67,13 @@ def describe_space(space: "Space", base: "Config") -> None:
     counts = {strategy: sum(axis.strategy == strategy for axis in space.axes) for strategy in STRATEGIES}
     told = f": {escape(space.description)}" if space.description else ""
     console.print(f"space [bold]{escape(space.name)}[/bold]{told}", highlight=False)
-    parts = ", ".join(f"{strategy} {count}" for strategy, count in counts.items() if count)
+    parts = ", ".join(f"{strategy} {number}" for strategy, number in counts.items() if number)
     left_out = len(space.axes) - len(possible)
     note = f"; {left_out} of them do not exist on this base" if left_out else ""
-    console.print(f"{_plural(len(space.axes), 'axis', 'axes')}: {parts}{note}", highlight=False)
+    console.print(f"{count(len(space.axes), 'axis', 'axes')}: {parts}{note}", highlight=False)
     console.print(
         f"{_count(size.combinations)} discrete {'combination' if size.combinations == 1 else 'combinations'}, "
-        f"{_plural(size.continuous, 'continuous dimension', 'continuous dimensions')}",
+        f"{count(size.continuous, 'continuous dimension')}",
         highlight=False,
     )
     sourced = console.width >= WIDE
@@ -111,10 +112,6 @@ def _kind(name: str) -> str:
 
 def _is_file(name: str) -> bool:
     return name.endswith((".yaml", ".yml"))
-
-
-def _plural(count: int, one: str, many: str) -> str:
-    return f"{count} {one if count == 1 else many}"
 
 
 def _count(number: int) -> str:

@@ -43,8 +43,7 @@ def _shape(config: "Config") -> tuple["DataShape", str]:
     """What the config's dataset makes of its networks; colour images where it is not here and no labels are asked."""
     from ignm.data import faces
     from ignm.data.store import EMBEDDED, list_datasets, open_dataset
-    from ignm.data.targets import targets_of
-    from ignm.models.shape import DataShape
+    from ignm.models.shape import DataShape, shape_of
 
     name, resolution = config.data.name, config.data.resolution
     if name == EMBEDDED and config.data.labels is None:
@@ -53,9 +52,7 @@ def _shape(config: "Config") -> tuple["DataShape", str]:
         return DataShape(3, counts, len(faces.CONTINUOUS_NAMES) if config.uses_labels else 0), ""
     if resolution not in list_datasets().get(name, ()) and name != EMBEDDED and not config.uses_labels:
         return DataShape(3), f"; {name} at {resolution} is not here: colour images are assumed"
-    dataset = open_dataset(name, resolution)
-    targets = targets_of(config, dataset)
-    return DataShape(dataset.channels, targets.counts, targets.continuous.shape[1]), ""
+    return shape_of(config, open_dataset(name, resolution)), ""
 
 
 def _print_layers(console: Console, name: str, network: "NetworkDescription") -> None:

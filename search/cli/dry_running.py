@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ignm.words import clock, count
 from search.cli.console import console
 
 if TYPE_CHECKING:
@@ -40,8 +41,8 @@ def _space(question: "Question", foreseen: "Foreseen") -> str:
     if foreseen.search is None:
         return ""
     return (
-        f"space {question.load_space().name}: {_plural(foreseen.axes, 'axis', 'axes')}, {size.combinations:,} discrete "
-        f"combinations, {_plural(size.continuous, 'continuous dimension')}"
+        f"space {question.load_space().name}: {count(foreseen.axes, 'axis', 'axes')}, {size.combinations:,} discrete "
+        f"combinations, {count(size.continuous, 'continuous dimension')}"
     )
 
 
@@ -53,7 +54,7 @@ def _search(question: "Question", foreseen: "Foreseen") -> str:
     early = question.suggesting.stops_early and rungs
     stops = f", the best 1 in {budget.reduction} going on at {rungs}" if early else ", none stopped early"
     return (
-        f"search: {_plural(plan.runs, 'trial')}{_ended(plan)} of {budget.kimg:g} kimg{stops}; "
+        f"search: {count(plan.runs, 'trial')}{_ended(plan)} of {budget.kimg:g} kimg{stops}; "
         f"{plan.kimg_most:,.4g} kimg at most, about {plan.kimg_expected:,.4g} expected"
     )
 
@@ -63,8 +64,8 @@ def _confirm(question: "Question", foreseen: "Foreseen") -> str:
     if plan is None:
         return ""
     return (
-        f"confirm: {_plural(plan.runs, 'run')}{_ended(plan)} of {plan.kimg_each:,.4g} kimg "
-        f"({_plural(question.confirm.seeds, 'fresh seed')} each)"
+        f"confirm: {count(plan.runs, 'run')}{_ended(plan)} of {plan.kimg_each:,.4g} kimg "
+        f"({count(question.confirm.seeds, 'fresh seed')} each)"
     )
 
 
@@ -78,21 +79,21 @@ def _ablate(foreseen: "Foreseen") -> list[str]:
         return []
     done = f", {plan.ended} more have ended" if plan.ended else ""
     return [
-        f"ablate: {_plural(plan.arms, 'arm')} of {plan.kimg:,.4g} kimg on {_plural(plan.datasets, 'dataset')}, "
-        f"{_between(str(plan.seeds), _plural(plan.most_seeds, 'fresh seed'))} each: "
-        f"{_between(f'{plan.runs:,}', _plural(plan.runs_most, 'run'))}{done}",
+        f"ablate: {count(plan.arms, 'arm')} of {plan.kimg:,.4g} kimg on {count(plan.datasets, 'dataset')}, "
+        f"{_between(str(plan.seeds), count(plan.most_seeds, 'fresh seed'))} each: "
+        f"{_between(f'{plan.runs:,}', count(plan.runs_most, 'run'))}{done}",
         *(f"  {_design(foreseen, each)}" for each in plan.designs),
         *_uncertain(plan),
     ]
 
 
 def _design(foreseen: "Foreseen", design: "DesignCost") -> str:
-    arms = f"{design.title}: {_plural(design.arms, 'arm')}"
+    arms = f"{design.title}: {count(design.arms, 'arm')}"
     if design.shared == design.arms:
         return f"{arms}, all of them above"
     least, most = foreseen.hours(design.seconds), foreseen.hours(design.seconds_most)
     shared = f", {design.shared} of them above" if design.shared else ""
-    runs = _between(f"{design.runs:,}", _plural(design.runs_most, "run"))
+    runs = _between(f"{design.runs:,}", count(design.runs_most, "run"))
     text = f"{arms}{shared}; {runs}, about {_between(f'{least:.3g}', f'{most:.3g}')} {foreseen.unit}-hours"
     if foreseen.price is None:
         return text
@@ -115,28 +116,24 @@ def _speed(foreseen: "Foreseen") -> str:
 
 
 def _ablation_time(foreseen: "Foreseen") -> str:
-    from search.displaying.stage import clock_text
-
     plan = foreseen.ablate
     if plan is None:
         return ""
     least, most = plan.seconds / min(foreseen.slots, plan.runs or 1), plan.seconds_most / foreseen.slots
-    return f"ablate takes about {clock_text(least)}, at most {clock_text(max(least, most))}"
+    return f"ablate takes about {clock(least)}, at most {clock(max(least, most))}"
 
 
 def _slots(foreseen: "Foreseen", address: str | None) -> str:
     where = "here" if address is None else f"at {address}"
-    takes = f"{_plural(foreseen.cpus, 'CPU')} and {foreseen.gpus:g} GPU" if foreseen.gpus else f"{foreseen.cpus} CPU"
-    return f"{where}: {_plural(foreseen.slots, 'slot')}, {takes} each"
+    takes = f"{count(foreseen.cpus, 'CPU')} and {foreseen.gpus:g} GPU" if foreseen.gpus else f"{foreseen.cpus} CPU"
+    return f"{where}: {count(foreseen.slots, 'slot')}, {takes} each"
 
 
 def _time(stage: str, plan: "StagePlan | None") -> str:
-    from search.displaying.stage import clock_text
-
     if plan is None or not plan.kimg_most:
         return ""
-    most = f", at most {clock_text(plan.seconds_most)}" if plan.seconds_most > plan.seconds else ""
-    return f"{stage} takes about {clock_text(plan.seconds)}{most}"
+    most = f", at most {clock(plan.seconds_most)}" if plan.seconds_most > plan.seconds else ""
+    return f"{stage} takes about {clock(plan.seconds)}{most}"
 
 
 def _cost(foreseen: "Foreseen") -> str:
@@ -156,7 +153,3 @@ def _limits(foreseen: "Foreseen") -> list[str]:
         + ("; it will probably end the search" if ended is not None and limit.field == ended.field else "")
         for limit in foreseen.limits
     ]
-
-
-def _plural(count: int, one: str, many: str | None = None) -> str:
-    return f"{count:,} {one if count == 1 else many or f'{one}s'}"

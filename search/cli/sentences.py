@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ignm.words import count
+
 if TYPE_CHECKING:
     from search.designs.reporting import Reported
     from search.judging_best import Judged
@@ -11,11 +13,10 @@ if TYPE_CHECKING:
 def winner_sentence(evidence: Mapping[str, Any]) -> str:
     """Who won, by how much, and beside what."""
     spread = f" ± {evidence['sd']:.2f}" if evidence["sd"] is not None else ""
-    count = len(evidence["seeds"])
     meant = ", ± their standard deviation" if spread else ""
     text = (
         f"winner: {evidence['name']}, {evidence['metric']} {evidence['mean']:.2f}{spread} "
-        f"({count} fresh seed{'s' if count != 1 else ''}{meant}, {evidence['kimg']:g} kimg; lower is better)"
+        f"({count(len(evidence['seeds']), 'fresh seed')}{meant}, {evidence['kimg']:g} kimg; lower is better)"
     )
     baseline = evidence["baseline"]
     if baseline and baseline["config_id"] == evidence["config_id"]:
@@ -31,7 +32,7 @@ def reported_sentence(reported: "Reported", metric: str) -> str:
     for arm in reported.arms:
         spread = "" if arm.sd is None else f" ± {arm.sd:.2f}"
         lost = f", {arm.lost} lost" if arm.lost else ""
-        seeds = f"{len(arm.qualities)} seed{'' if len(arm.qualities) == 1 else 's'}{lost}"
+        seeds = f"{count(len(arm.qualities), 'seed')}{lost}"
         arms.append(f"{arm.name} {'–' if arm.mean is None else f'{arm.mean:.2f}'}{spread} ({seeds})")
     return f"on seeds that chose nothing, {reported.dataset}, {reported.kimg:g} kimg, {metric}: {'; '.join(arms)}"
 
@@ -72,7 +73,7 @@ def ablation_sentence(plan: dict[str, Any]) -> str:
     told = [each for design in plan["designs"] for each in design.get("contrasts", ())]
     decided = sum(each["decided"] for each in told)
     return (
-        f"ablation: {len(used)} arms on {len(plan['datasets'])} dataset{'s' if len(plan['datasets']) != 1 else ''}, "
+        f"ablation: {count(len(used), 'arm')} on {count(len(plan['datasets']), 'dataset')}, "
         f"{' to '.join(map(str, counts[:1] + counts[1:][-1:]))} seeds, {plan['kimg']:g} kimg; "
         f"{decided} of {len(told)} comparisons decided"
     )

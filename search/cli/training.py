@@ -104,15 +104,17 @@ def _tell_copied(console: Console, out: Path) -> None:
 
 def dataset_changes(data: str, resolution: int, resolution_was_set: bool) -> dict[str, object]:
     """Turn NAME or NAME@RESOLUTION into config changes; a dataset with one resolution needs none said."""
+    from ignm.config.data import parse_dataset
     from ignm.data.store import list_datasets
     from ignm.errors import IgnmError
 
-    name, at, given = data.partition("@")
-    if at:
-        if not given.isdigit():
-            raise IgnmError(f"--data {data}: expected NAME or NAME@RESOLUTION, for example faces@32")
-        return {"data.name": name, "data.resolution": int(given)}
-    here = list_datasets().get(name, ())
+    if "@" in data:
+        try:
+            name, resolution = parse_dataset(data)
+        except IgnmError as error:
+            raise IgnmError(f"--data: {error}, or NAME alone") from None
+        return {"data.name": name, "data.resolution": resolution}
+    name, here = data, list_datasets().get(data, ())
     if not resolution_was_set and resolution not in here and len(here) == 1:
         resolution = here[0]
     return {"data.name": name, "data.resolution": resolution}

@@ -10,10 +10,9 @@ from scipy.optimize import nnls
 
 from ignm.config import Config
 from ignm.data.cache import Dataset
-from ignm.data.targets import targets_of
 from ignm.losses.penalties import PENALTIES
 from ignm.models.description import describe_config
-from ignm.models.shape import DataShape
+from ignm.models.shape import DataShape, shape_of
 from search.designs.beforehand import foreseen_designs
 from search.designs.design import Arm, Design, Terms
 from search.designs.known import read_known
@@ -154,7 +153,7 @@ class _Speeds:
         console: Console,
     ) -> "_Speeds":
         measured = _measured(folder)
-        shapes = {name: _shape(question.base(), dataset) for name, dataset in datasets.items()}
+        shapes = {name: shape_of(question.base(), dataset) for name, dataset in datasets.items()}
         here = terms[0]
         points = []
         for model in (*here.baselines, here.improved):
@@ -189,11 +188,6 @@ def work(config: Config, shape: DataShape) -> tuple[float, float]:
     if penalty is not None:
         adds += 6 * penalty.batches * discriminator / config.loss.interval
     return adds, (1 + every) * 1000 / config.optim.batch
-
-
-def _shape(base: Config, dataset: Dataset) -> DataShape:
-    targets = targets_of(base, dataset)
-    return DataShape(dataset.channels, targets.counts, targets.continuous.shape[1])
 
 
 def _measured(folder: StudyFolder) -> dict[str, float]:

@@ -1,10 +1,8 @@
 """The baselines of the field beside the improved model."""
 
+from analysis.ablation.plan import IMPROVED
 from search.designs.design import Arm, Design, Placed, Terms, against_one
 from search.designs.known import Known
-
-IMPROVED = "improved"
-"""The improved model's place among the baselines."""
 
 
 def baselines(terms: Terms, known: Known) -> list[Design]:

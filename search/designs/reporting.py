@@ -4,9 +4,9 @@ import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from analysis.ablation.plan import IMPROVED
 from search.designs.known import read_known
 from search.designs.plan import read_plan
-from search.designs.presets import IMPROVED
 from search.study.folder import StudyFolder
 from search.study.sections import WINNER
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ignm.config import Config, flat, load_config, load_preset, override
+from ignm.config.data import parse_dataset
 from ignm.errors import IgnmError
 from search.designs.design import Model, Terms
 from search.designs.sweeps import options_of
@@ -32,9 +33,8 @@ def ablate_of(question: Question) -> Ablate:
 
 def datasets_of(question: Question) -> list[tuple[str, int]]:
     """Name and resolution of each dataset of the ablation."""
-    own = f"{question.data.name}@{question.data.resolution}"
-    names = ablate_of(question).datasets or (own,)
-    return [(name, int(resolution)) for name, _, resolution in (each.partition("@") for each in names)]
+    asked = ablate_of(question).datasets
+    return [parse_dataset(name) for name in asked] if asked else [(question.data.name, question.data.resolution)]
 
 
 def improved_model(question: Question, folder: StudyFolder) -> Model:

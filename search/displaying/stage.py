@@ -11,6 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from ignm.words import clock
 from search.running.watch import StageWatch
 from search.study.folder import Status
 from search.study.progress import StageProgress
@@ -72,15 +73,15 @@ class StageDisplay:
             self._plain(progress)
 
     def _plain(self, progress: StageProgress) -> None:
-        clock = self._watch.clock
-        due = clock.session - self._plain_at >= PLAIN_SECONDS
+        watched = self._watch.clock
+        due = watched.session - self._plain_at >= PLAIN_SECONDS
         if not due and progress.count_ended == self._announced:
             return
-        self._announced, self._plain_at = progress.count_ended, clock.session
+        self._announced, self._plain_at = progress.count_ended, watched.session
         running = ", ".join(f"{t.name.split('-')[1]} at {t.kimg:.0f}/{t.budget:g} kimg" for t in progress.running)
         self._console.print(
             f"{progress.stage} {progress.count_ended}/{progress.total}  running: {running or 'none yet'}  "
-            f"{self._best(progress, 'best: ', '  ')}elapsed {clock_text(clock.seconds)}, {self._left(progress)}"
+            f"{self._best(progress, 'best: ', '  ')}elapsed {clock(watched.seconds)}, {self._left(progress)}"
             f"{self._orders()}",
             highlight=False,
             soft_wrap=True,
@@ -94,7 +95,7 @@ class StageDisplay:
         head.add_row(
             Text(f"{progress.stage} {progress.count_ended}/{progress.total}", style="bold"),
             ProgressBar(total=max(progress.kimg_done + progress.kimg_left, 1e-9), completed=progress.kimg_done),
-            f"{clock_text(self._watch.clock.seconds)} elapsed, {self._left(progress)}",
+            f"{clock(self._watch.clock.seconds)} elapsed, {self._left(progress)}",
         )
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", expand=True)
         for name, justify in (("running", "left"), ("kimg", "right"), ("", "left"), (self._metric, "right")):
@@ -114,7 +115,7 @@ class StageDisplay:
 
     def _left(self, progress: StageProgress) -> str:
         left = self._watch.remaining(progress)
-        return "? left" if left is None else f"about {clock_text(left.seconds)} left"
+        return "? left" if left is None else f"about {clock(left.seconds)} left"
 
     def _spending(self) -> str:
         return "".join(f"; {limit}" for limit in self._watch.limits())
@@ -135,7 +136,7 @@ class StageDisplay:
         return Text.assemble(
             (f"{progress.stage}: ", "bold"),
             f"{progress.count_ended} of {progress.total} trials ended ({count_text(progress)}) in ",
-            f"{clock_text(self._watch.clock.seconds)}{self._best(progress, '; best ')}",
+            f"{clock(self._watch.clock.seconds)}{self._best(progress, '; best ')}",
         )
 
 
@@ -145,10 +146,3 @@ def count_text(progress: StageProgress) -> str:
         f"{progress.ended[status]} {str(status).replace('_', ' ')}" for status in Status if status in progress.ended
     ]
     return ", ".join(parts) or "none ended yet"
-
-
-def clock_text(seconds: float) -> str:
-    """Seconds as a clock shows them."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -4,7 +4,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from search.displaying.stage import clock_text, count_text
+from ignm.words import clock, count
+from search.displaying.stage import count_text
 from search.study.progress import Rung, StageProgress
 from search.study.standing import Standing
 
@@ -33,7 +34,7 @@ def _driver(standing: Standing) -> Text:
     head = Text.assemble((standing.folder.name, "bold"), "  ")
     if driver is None:
         return head.append(f"nobody drives it; go on with: {standing.go_on}")
-    silent = clock_text(driver.silent(standing.now))
+    silent = clock(driver.silent(standing.now))
     if standing.alive:
         return head.append(f"driven by {driver}, heard of {silent} ago")
     if driver.outcome != "running":
@@ -46,7 +47,7 @@ def _driver(standing: Standing) -> Text:
 def _nodes(standing: Standing) -> RenderableType | None:
     if not standing.alive or not standing.nodes:
         return None
-    table = _table(f"{_number(standing.slots or 0, 'slot')} on", "CPUs", "GPUs", "")
+    table = _table(f"{count(standing.slots or 0, 'slot')} on", "CPUs", "GPUs", "")
     for node in standing.nodes[:MOST_ROWS]:
         style = None if node["alive"] else "red"
         state = "" if node["alive"] else "lost"
@@ -87,12 +88,12 @@ def _left(standing: Standing) -> Text | None:
     left = standing.left
     if left is None or standing.finished or (not standing.alive and standing.stage.kimg_left <= 0):
         return None
-    return Text(f"{standing.stage.stage} has about {clock_text(left.seconds)} left, {left.how}")
+    return Text(f"{standing.stage.stage} has about {clock(left.seconds)} left, {left.how}")
 
 
 def _spent(standing: Standing) -> Text:
     spent = standing.spent
-    text = f"it has taken {clock_text(spent.minutes * 60)} and {spent.hours:.3g} {spent.unit}-hours"
+    text = f"it has taken {clock(spent.minutes * 60)} and {spent.hours:.3g} {spent.unit}-hours"
     if spent.money is not None:
         text += f", {spent.money:.2f} in money"
     limits = "; ".join(f"{limit.field} {limit}{', used up' if limit.over else ''}" for limit in standing.limits)
@@ -112,9 +113,5 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _more(count: int, what: str) -> Text:
-    return Text(f"  ... {count - MOST_ROWS} more {what}", style="dim")
-
-
-def _number(count: int, word: str) -> str:
-    return f"{count} {word}{'' if count == 1 else 's'}"
+def _more(number: int, what: str) -> Text:
+    return Text(f"  ... {number - MOST_ROWS} more {what}", style="dim")

@@ -14,6 +14,7 @@ import ray
 from ray import tune
 
 from ignm.errors import IgnmError
+from ignm.words import first_line
 from search.clusters.version import CodeVersion
 from search.running.capacity import cluster_totals, gpus_per_trial, slots
 from search.running.trainable import TrialTrainable
@@ -57,7 +58,7 @@ def connected(address: str | None) -> Iterator[None]:
         )
     except (ConnectionError, ValueError) as error:
         raise IgnmError(
-            f"--address {address}: no Ray cluster answers there ({str(error).splitlines()[0]}); "
+            f"--address {address}: no Ray cluster answers there ({first_line(error)}); "
             "start one with `ray start`, or leave --address out for a local Ray"
         ) from None
     if threading.current_thread() is threading.main_thread():

@@ -15,10 +15,9 @@ from ray import tune
 from ignm.config import Config, Evaluation
 from ignm.data.cache import Dataset
 from ignm.data.store import open_dataset
-from ignm.data.targets import targets_of
 from ignm.files import write_text
 from ignm.metrics.evaluator import REFERENCES, Evaluator
-from ignm.models.shape import DataShape
+from ignm.models.shape import shape_of
 from ignm.training.device import default_device
 from ignm.training.measurement import Measurement
 from ignm.training.out_of_memory import DoesNotFitError, is_out_of_memory
@@ -67,8 +66,7 @@ def parts_to_begin_with(config: Config, dataset: Dataset, device: torch.device, 
 
     DoesNotFitError, with the numbers, where it would not in any.
     """
-    targets = targets_of(config, dataset)
-    shape = DataShape(dataset.channels, targets.counts, targets.continuous.shape[1])
+    shape = shape_of(config, dataset)
     available = available_gib(device, share)
     parts = fitting_parts(config, shape, available)
     if parts is None:

@@ -21,6 +21,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
 
 from ignm.errors import IgnmError
+from ignm.words import first_line
 from search.searcher.outcome import CONSTRAINT, Outcome, directions_of
 from search.study.folder import StudyFolder
 from search.study.question import Question
@@ -56,7 +57,7 @@ class Ledger:
             aside = _set_aside(self.path)
             _log.warning(
                 "%s: damaged (%s); set aside as %s, and made again from the trials' folders",
-                self.path, _first_line(error), aside.name,
+                self.path, first_line(error), aside.name,
             )  # fmt: skip
             self._open()
         self.memory: Callable[[], Sequence[FrozenTrial]] = list
@@ -171,17 +172,9 @@ class Ledger:
             if self._failed_at is None:
                 _log.warning(
                     "%s: cannot be written (%s); the search goes on without it, and brings it up to date later",
-                    self.path, _first_line(error),
+                    self.path, first_line(error),
                 )  # fmt: skip
             self._failed_at = time.monotonic()
-
-
-def open_optuna(folder: StudyFolder, question: Question) -> optuna.Study:
-    """Open Optuna's study on disk to look at it."""
-    path = path_of(folder, question)
-    if not path.exists():
-        raise IgnmError(f"{path}: no such file; the search of study {folder.name} has not begun")
-    return optuna.load_study(study_name=question.name, storage=_STORAGES[question.suggesting.storage](path))
 
 
 def path_of(folder: StudyFolder, question: Question) -> Path:
@@ -228,7 +221,3 @@ def _set_aside(path: Path) -> Path:
     for rest in path.parent.glob(f"{path.name}-*"):
         rest.unlink()
     return aside
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

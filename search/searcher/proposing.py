@@ -14,7 +14,7 @@ from search.searcher.distributions import suggest_value, within
 from search.searcher.known_points import Values, known_points
 from search.searcher.outcome import REFUSED, Judge
 from search.searcher.records import Records
-from search.searcher.remaining import is_listable, remaining_points
+from search.searcher.remaining import is_listable, possible_points
 from search.study.folder import StudyFolder
 from search.study.question import Question
 from spaces.space import Space
@@ -117,7 +117,7 @@ class Proposer:
     def _list(self) -> list[Values]:
         """The points that are left, listed once and then struck off."""
         if self._left is None:
-            self._left = list(remaining_points(self._space, self._base, lambda config: False, self._may_be_run))
+            self._left = possible_points(self._space, self._base, self._may_be_run)
         self._left = [values for values in self._left if self._twin(override(self._base, values)) is None]
         return self._left
 

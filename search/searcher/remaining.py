@@ -19,11 +19,9 @@ def is_listable(space: Space, base: Config, most: int = MOST_LISTED) -> bool:
     return size.continuous == 0 and size.combinations <= most
 
 
-def remaining_points(
-    space: Space, base: Config, is_known: Callable[[Config], bool], check: Callable[[Config], None]
-) -> list[dict[str, Value]]:
-    """List the points of a space that are not known yet and that nothing refuses."""
-    return [values for values in every_point(space, base) if _is_new(base, values, is_known, check)]
+def possible_points(space: Space, base: Config, check: Callable[[Config], None]) -> list[dict[str, Value]]:
+    """List the points of a space that nothing refuses; `check` raises IgnmError where it does."""
+    return [values for values in every_point(space, base) if _is_possible(base, values, check)]
 
 
 def every_point(space: Space, base: Config) -> Iterator[dict[str, Value]]:
@@ -44,14 +42,9 @@ def every_point(space: Space, base: Config) -> Iterator[dict[str, Value]]:
     yield from walk(space.axes, {})
 
 
-def _is_new(
-    base: Config, values: dict[str, Value], is_known: Callable[[Config], bool], check: Callable[[Config], None]
-) -> bool:
+def _is_possible(base: Config, values: dict[str, Value], check: Callable[[Config], None]) -> bool:
     try:
-        config = override(base, values)
-        if is_known(config):
-            return False
-        check(config)
+        check(override(base, values))
     except IgnmError:
         return False
     return True

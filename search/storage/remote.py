@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 from ignm.errors import IgnmError
+from ignm.words import first_line
 
 PATIENCE = 300.0
 """Seconds that an operation waits for a store that does not answer."""
@@ -180,10 +181,12 @@ class Remote:
                 self._refuse_final(doing, error)
                 waited = self.clock() - began
                 if waited >= self.patience:
-                    raise IgnmError(f"{self.uri}: {doing} failed for {waited:.0f} s: {_line(error)}; {_AWAY}") from None
+                    raise IgnmError(
+                        f"{self.uri}: {doing} failed for {waited:.0f} s: {first_line(error)}; {_AWAY}"
+                    ) from None
                 if not told:
                     _log.warning(
-                        "%s: %s failed (%s); trying again for %.0f s", self.uri, doing, _line(error), self.patience
+                        "%s: %s failed (%s); trying again for %.0f s", self.uri, doing, first_line(error), self.patience
                     )
                 told = True
                 self.sleep(min(next(pauses), max(0.0, self.patience - waited)))
@@ -199,7 +202,7 @@ class Remote:
         names = [_code(error), *(kind.__name__ for kind in type(error).__mro__)]
         advice = next((_FINAL[name] for name in names if name in _FINAL), None)
         if advice is not None:
-            raise IgnmError(f"{self.uri}: {doing} failed: {advice} ({_line(error)})") from None
+            raise IgnmError(f"{self.uri}: {doing} failed: {advice} ({first_line(error)})") from None
 
 
 class _GoneError(FileNotFoundError):
@@ -220,10 +223,6 @@ def _of_store(error: Exception) -> bool:
 def _code(error: Exception) -> str:
     response = getattr(error.__cause__ or error, "response", None)
     return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
-
-
-def _line(error: Exception) -> str:
-    return (str(error).splitlines() or [""])[0] or type(error).__name__
 
 
 def _version(info: Mapping[str, Any]) -> str:

@@ -183,14 +183,6 @@ def write_requests(location: Location, patience: float = READER_PATIENCE) -> Non
         mirror.push(STOP, *(path.relative_to(mirror.local).as_posix() for path in asked))
 
 
-def read_checkpoint(location: Location, name: str, patience: float = READER_PATIENCE) -> Path:
-    """Return a folder that holds a trial of the study with its newest checkpoint, for reading."""
-    folder = location.folder(Role.READER)
-    if location.uri is not None:
-        bring_checkpoint(Mirror(folder, location.remote(patience)), name)
-    return folder / "trials" / name
-
-
 def bring_checkpoint(mirror: Mirror, name: str) -> None:
     """Bring the newest checkpoint of a trial into a study's folder."""
     remote = mirror.remote.inside(f"trials/{name}")

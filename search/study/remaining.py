@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ignm.words import count
 from search.study.progress import StageProgress
 from search.study.spending import Limit
 
@@ -37,4 +38,4 @@ def remaining_at_rest(progress: StageProgress, slots: int) -> Remaining | None:
     if progress.seconds_per_kimg is None:
         return None
     seconds = progress.kimg_left * progress.seconds_per_kimg / slots
-    return Remaining(seconds, f"of training, at the speeds measured, with {slots} slot{'s' if slots != 1 else ''}")
+    return Remaining(seconds, f"of training, at the speeds measured, with {count(slots, 'slot')}")

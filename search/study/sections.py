@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from ignm.config import config_paths, nearest, preset_names
-from ignm.config.data import Resolution
+from ignm.config.data import Resolution, parse_dataset
 from ignm.config.section import Section
+from ignm.errors import IgnmError
 from spaces.designs import DesignName
 from spaces.strategies import DATASET_PATHS
 
@@ -98,6 +99,14 @@ def _each_once(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
+def _dataset(text: str) -> str:
+    try:
+        parse_dataset(text)
+    except IgnmError as error:
+        raise ValueError(str(error)) from None
+    return text
+
+
 def _preset_or_file(name: str) -> str:
     if name not in preset_names() and not name.endswith((".yaml", ".yml")):
         raise ValueError(
@@ -138,7 +147,7 @@ class Ablate(Section):
     """Those of the baselines that designs by strategy and by axis start from; null: the first."""
     datasets: (
         Annotated[
-            tuple[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*@(16|32|64|128|256)$")], ...],
+            tuple[Annotated[str, AfterValidator(_dataset)], ...],
             Field(min_length=1),
             AfterValidator(_each_once),
         ]

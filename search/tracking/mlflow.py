@@ -11,6 +11,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from ignm.errors import IgnmError
+from ignm.words import first_line
 from search.study.folder import Status, StudyFolder, Trial
 from search.tracking.tracker import parameters, scalars, step_of
 
@@ -40,7 +41,7 @@ class Mlflow:
             self._experiment = str(found.experiment_id if found else self._client.create_experiment(folder.name))
         except (MlflowException, ValueError, OSError) as error:
             raise IgnmError(
-                f"tracking.mlflow: {uri}: {str(error).splitlines()[0]} (expected the address of a tracking server, "
+                f"tracking.mlflow: {uri}: {first_line(error)} (expected the address of a tracking server, "
                 "or sqlite:///FILE)"
             ) from None
 

@@ -11,7 +11,16 @@ from pathlib import Path
 import pytest
 
 from ignm.errors import IgnmError
-from ignm.files import atomic_directory, atomic_file, expanded, read_json, restore_directory, set_aside, write_json
+from ignm.files import (
+    atomic_directory,
+    atomic_file,
+    digest_of,
+    expanded,
+    read_json,
+    restore_directory,
+    set_aside,
+    write_json,
+)
 
 KILLED = """
 import os, signal, sys
@@ -147,3 +156,11 @@ def test_nobodys_home_folder_is_a_message(said_by, begins):
     with pytest.raises(IgnmError, match="no home folder ~no-such-user here; write the path without ~") as caught:
         expanded("~no-such-user/x", said_by)
     assert str(caught.value).startswith(begins)
+
+
+def test_the_digest_of_a_file_is_its_sha_256(tmp_path):
+    (tmp_path / "abc").write_bytes(b"abc")
+    # FIPS 180-2, appendix B.1.
+    assert digest_of(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    with pytest.raises(FileNotFoundError):
+        digest_of(tmp_path / "absent")

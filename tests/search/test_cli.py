@@ -124,7 +124,7 @@ def test_describe_tells_what_a_base_rules_out(ignm):
     assert "7 axes: init 7; 3 of them do not exist on this base" in ignm("describe", "init")[1]
     text = ignm("describe", "init", "--set", "init.checkpoint=a", "--preset", "dcgan")[1]
     assert "7 axes: init 7 " in text
-    assert "init.layer_decay init 0.5, 0.7, 0.9, 1.0 init.checkpoint not null" in text
+    assert "init.layer_decay init 0.5, 0.7, 0.9, 1 init.checkpoint not null" in text
 
 
 def test_describe_a_space_or_a_study_of_ones_own(ignm, tmp_path):

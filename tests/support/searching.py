@@ -2,9 +2,12 @@
 
 import json
 
+import optuna
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
 from ray.tune.search import Searcher
 
-from search.searcher.ledger import open_optuna
+from search.searcher.ledger import path_of
 from search.searcher.study_search import StudySearch
 from search.study.folder import Status
 
@@ -13,6 +16,14 @@ def asking(question, suggesting=None, **budget):
     """The question with other ways of suggesting, and another budget."""
     changes = {"suggesting": question.suggesting.model_copy(update=suggesting or {})}
     return question.model_copy(update=changes | {"budget": question.budget.model_copy(update=budget)})
+
+
+def open_optuna(folder, question):
+    """Optuna's study on disk, as optuna-dashboard opens it."""
+    path = path_of(folder, question)
+    sqlite = question.suggesting.storage == "sqlite"
+    storage = f"sqlite:///{path}" if sqlite else JournalStorage(JournalFileBackend(str(path)))
+    return optuna.load_study(study_name=question.name, storage=storage)
 
 
 class Driver:

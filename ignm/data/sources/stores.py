@@ -13,6 +13,7 @@ from ignm.data.sources.archive import archive_files
 from ignm.data.sources.files import Files, visible
 from ignm.data.sources.source import UnreadableImageError, check_size, digest
 from ignm.errors import IgnmError
+from ignm.words import first_line
 
 # One request brings an entry of a zip with its header, and often the next ones.
 _BUFFER = 256 << 10
@@ -126,11 +127,9 @@ def _store_errors(uri: str, advice: str = "Check the address, the permissions an
     try:
         yield
     except FileNotFoundError as error:
-        raise IgnmError(f"There is no {without_secrets(uri)} ({_first_line(error)}). Check the address.") from None
+        raise IgnmError(
+            f"There is no {without_secrets(uri)} ({first_line(error).rstrip('.')}). Check the address."
+        ) from None
     except (OSError, pa.ArrowException) as error:
-        reason = _first_line(error).replace(uri, without_secrets(uri))
+        reason = first_line(error).rstrip(".").replace(uri, without_secrets(uri))
         raise IgnmError(f"{without_secrets(uri)} cannot be read: {reason}. {advice}") from None
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

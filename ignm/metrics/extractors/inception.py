@@ -1,6 +1,5 @@
 """FID's own extractor: Inception-v3 as clean-fid runs it, from a file whose hash is checked."""
 
-import hashlib
 import os
 import shutil
 import stat
@@ -16,7 +15,7 @@ from torch import Tensor
 
 from ignm.data.cache import ignm_home
 from ignm.errors import IgnmError
-from ignm.files import atomic_file
+from ignm.files import atomic_file, digest_of
 from ignm.metrics.extractors.base import Extractor
 
 FILE = "inception-2015-12-05.pt"
@@ -101,8 +100,7 @@ def _unreadable(path: Path, error: OSError) -> IgnmError:
 
 def _checked(path: Path, named_as: object) -> Path:
     try:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = digest_of(path)
     except OSError as error:
         raise _unreadable(path, error) from None
     if found != SHA256:

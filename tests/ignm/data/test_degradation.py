@@ -17,7 +17,9 @@ from PIL import Image, ImageFilter
 from scipy.ndimage import gaussian_filter
 
 from ignm.config.data import DegradeConfig
-from ignm.data.degradation import DERIVED, degrade_pixels, degraded, pixel_settings, store
+from ignm.data.degradation import degraded, store
+from ignm.data.degradation.pixels import degrade_pixels, pixel_settings
+from ignm.data.degradation.store import DERIVED
 from ignm.data.faces import draw_faces
 from ignm.data.pixels import PixelFile
 from ignm.errors import IgnmError

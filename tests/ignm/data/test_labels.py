@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ignm.data.labels import LabelTable, read_labels
+from ignm.data.labels import LabelTable
 from ignm.data.sources import Source
 from ignm.data.sources.labels_csv import read_labels_csv
 from ignm.errors import IgnmError
@@ -24,7 +24,7 @@ def refusal(text: str | bytes, names: tuple[str, ...] = NAMES) -> str:
 
 
 def test_a_source_that_says_nothing_has_no_labels():
-    assert read_labels(Source("faces.zip", NAMES, lambda _: b"")) is None
+    assert Source("faces.zip", NAMES, lambda _: b"").labels() is None
 
 
 @pytest.mark.parametrize("spelling", ["images/{}.png", "./images/{}.png", "{}.png", "images\\{}.png"])

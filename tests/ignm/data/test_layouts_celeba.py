@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from ignm.data.decoding import decode
-from ignm.data.labels import Labels, read_labels
+from ignm.data.labels import Labels
 from ignm.data.sources import open_source
 from ignm.errors import IgnmError
 
@@ -84,14 +84,14 @@ def read(spec: str | Path) -> tuple[list[str], frozenset[int], Labels]:
     with open_source(f"celeba:{spec}") as source:
         for index in range(len(source.names)):
             assert source.read(index) == PICTURE.getvalue()
-        table = read_labels(source)
+        table = source.labels()
         assert table is not None
         return list(source.names), source.test, table.encode(range(len(source.names)))
 
 
 def refusal(root: Path) -> str:
     with pytest.raises(IgnmError) as caught, open_source(f"celeba:{root}") as source:
-        read_labels(source)
+        source.labels()
     return str(caught.value)
 
 
@@ -128,7 +128,7 @@ def test_landmarks_lie_where_they_do_in_the_decoded_square(tmp_path):
     rows = "".join(f"{name} {x} {y}{' 9 9' * 4}\n" for name, (x, y) in zip(names, places, strict=True))
     put(tmp_path, {"list_landmarks_align_celeba.txt": f"2\n{POINTS}\n{rows}"})
     with open_source(f"celeba:{tmp_path}") as source:
-        table = read_labels(source)
+        table = source.labels()
         assert table is not None
         for index in range(2):
             pixels = decode(source.read(index), 89).pixels[:, :, 0].astype(float)
@@ -139,7 +139,7 @@ def test_landmarks_lie_where_they_do_in_the_decoded_square(tmp_path):
 def test_each_table_may_be_missing(tmp_path):
     put(tmp_path, pictures("img_align_celeba/"))
     with open_source(f"celeba:{tmp_path}") as source:
-        assert read_labels(source) is None
+        assert source.labels() is None
         assert source.test == frozenset()
     put(tmp_path, {"identity_CelebA.txt": TXT["identity_CelebA.txt"]})
     assert list(read(tmp_path)[2].class_names) == ["identity"]
@@ -149,7 +149,7 @@ def test_rows_of_images_that_are_not_there_are_reported_not_refused(tmp_path):
     put(tmp_path, pictures("img_align_celeba/") | TXT)
     (tmp_path / "img_align_celeba" / FILES[1]).unlink()
     with open_source(f"celeba:{tmp_path}") as source:
-        table = read_labels(source)
+        table = source.labels()
         assert table is not None
         assert table.unknown == ("000002",)
         assert source.test == {1, 3, 4}

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ignm.data.labels import read_labels
 from ignm.data.sources import open_source
 from ignm.errors import IgnmError
 
@@ -65,7 +64,7 @@ def check(path: Path) -> None:
         for index, name in enumerate(source.names):
             assert source.read(index).decode().endswith(name)
         assert source.test == {3, 4}
-        table = read_labels(source)
+        table = source.labels()
         assert table is not None
         labels = table.encode(range(COUNT))
         assert labels.class_names == {}
@@ -105,7 +104,7 @@ def test_without_the_json_there_are_no_labels_and_nothing_is_held_out(tmp_path):
     with open_source(f"ffhq:{fill(tmp_path, names('thumbnails128x128/{}.png'))}") as source:
         assert len(source.names) == COUNT
         assert source.test == frozenset()
-        assert read_labels(source) is None
+        assert source.labels() is None
 
 
 def changed(*path: Any, to: Any) -> Any:

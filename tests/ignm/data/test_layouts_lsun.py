@@ -10,7 +10,6 @@ from pathlib import Path
 import lmdb
 import pytest
 
-from ignm.data.labels import read_labels
 from ignm.data.sources import UnreadableImageError, open_source
 from ignm.data.sources.lsun import PackedKeys
 from ignm.errors import IgnmError
@@ -45,7 +44,7 @@ def test_train_then_val_in_the_order_of_their_keys_and_val_is_held_out(tmp_path)
             [f"bedroom_train_lmdb/{key}" for key in sorted(train)] + [f"bedroom_val_lmdb/{key}" for key in sorted(val)]
         )
         assert source.test == frozenset(range(300, 330))
-        assert read_labels(source) is None
+        assert source.labels() is None
         for index, name in enumerate(source.names):
             assert source.read(index) == (train | val)[name.rpartition("/")[2]]
 

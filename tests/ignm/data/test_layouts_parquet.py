@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ignm.data.labels import LabelTable, read_labels
+from ignm.data.labels import LabelTable
 from ignm.data.sources import UnreadableImageError, open_source, row_groups
 from ignm.errors import IgnmError
 
@@ -39,14 +39,14 @@ def write(path: Path, columns: dict[str, Any], features: dict[str, Any] | None =
 
 def labels_of(path: Path) -> LabelTable:
     with open_source(path) as source:
-        table = read_labels(source)
+        table = source.labels()
         assert table is not None
         return table
 
 
 def refusal(path: Path) -> str:
     with pytest.raises(IgnmError) as caught, open_source(path) as source:
-        read_labels(source)
+        source.labels()
     return str(caught.value)
 
 
@@ -188,7 +188,7 @@ def test_text_among_measurements_is_refused_with_its_row(tmp_path):
 
 def test_images_alone_have_no_labels(tmp_path):
     with open_source(write(tmp_path / "a.parquet", {"image": images(2)})) as source:
-        assert read_labels(source) is None
+        assert source.labels() is None
 
 
 # --- memory and threads

@@ -10,7 +10,6 @@ import pyarrow.parquet as pq
 import pytest
 from pyarrow import fs
 
-from ignm.data.labels import read_labels
 from ignm.data.sources import UnreadableImageError, open_source, opening
 from ignm.data.sources.stores import _StoredFile, without_secrets
 from ignm.errors import IgnmError
@@ -98,7 +97,7 @@ def test_a_folder_in_a_store_is_read_as_on_a_disk(bucket):
             assert source.names == ("b/9.png", "b/10.png")
             assert [source.read(0), source.read(1)] == [b"y", b"x"]
             assert source.title == "faces"
-            table = read_labels(source)
+            table = source.labels()
             assert table is not None
             assert table.encode([0, 1]).classes.tolist() == [[0], [1]]
 

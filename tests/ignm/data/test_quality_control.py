@@ -9,16 +9,9 @@ from PIL import Image, ImageFilter
 from scipy.fft import dctn
 
 from ignm.data.faces import draw_faces
-from ignm.data.quality import (
-    LARGEST_DISTANCE,
-    NearDuplicates,
-    QualitySettings,
-    clipped,
-    contrast,
-    duplicates,
-    quality_filters,
-    sharpness,
-)
+from ignm.data.quality import QualitySettings, duplicates, quality_filters
+from ignm.data.quality.duplicates import LARGEST_DISTANCE, NearDuplicates
+from ignm.data.quality.scores import clipped, contrast, sharpness
 from ignm.errors import IgnmError
 
 ADVISED = QualitySettings(min_sharpness=5.0, min_contrast=0.35, max_clipped=0.5, duplicate_distance=6)

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from ignm.data.labels import read_labels
 from ignm.data.sources import EXTENSIONS, UnreadableImageError, natural_key, open_source, source
 from ignm.errors import IgnmError
 
@@ -77,14 +76,14 @@ def test_labels_are_found_at_the_root_and_in_the_single_top_folder(tmp_path, pre
     with zipfile.ZipFile(packed, "a") as archive:
         archive.writestr(f"{prefix}labels.csv", "file,kind\na.png,x\nb.png,y\n")
     with open_source(packed) as opened:
-        labels = read_labels(opened)
+        labels = opened.labels()
         assert labels is not None
         assert labels.encode(range(2)).classes.tolist() == [[0], [1]]
 
 
 def test_labels_deeper_down_are_not_the_sources_labels(tmp_path):
     with open_source(fill(tmp_path, "a/x.png", "b/y.png", "a/labels.csv")) as opened:
-        assert read_labels(opened) is None
+        assert opened.labels() is None
 
 
 def test_links_to_files_and_folders_are_followed_but_never_in_circles(tmp_path):
@@ -132,7 +131,7 @@ def refusal(path: Path | str) -> str:
 
 def labels_refusal(path: Path | str) -> str:
     with open_source(path) as opened, pytest.raises(IgnmError) as caught:
-        read_labels(opened)
+        opened.labels()
     return str(caught.value)
 
 

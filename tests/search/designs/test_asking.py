@@ -37,7 +37,7 @@ def terms(question, folder=None):
         ({"baselines": ["dcgan", "sgan"]}, r"ablate.baselines.1: 'sgan' is neither .*did you mean 'sagan'"),
         ({"baselines": ["dcgan"], "starts": ["sagan"]}, r"ablate: starts: sagan must be among baselines too"),
         ({"starts": ["sagan"]}, r"ablate: starts: sagan must be among baselines too"),
-        ({"datasets": ["faces"]}, r"ablate.datasets.0: .*pattern"),
+        ({"datasets": ["faces"]}, r"ablate.datasets.0: .*expected NAME@RESOLUTION"),
         ({"seeds": 5, "most_seeds": 4}, r"ablate: most_seeds must not be below seeds \(5\), not 4"),
         ({"kimg": 0}, r"ablate.kimg: "),
         ({"smallest_effect": 1.5}, r"ablate.smallest_effect: .*less than 1"),

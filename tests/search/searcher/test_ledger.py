@@ -9,10 +9,10 @@ import sqlite3
 import pytest
 from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState, create_trial
-from support.searching import Driver, asking
+from support.searching import Driver, asking, open_optuna
 
 from ignm.errors import IgnmError
-from search.searcher.ledger import Ledger, open_optuna, path_of
+from search.searcher.ledger import Ledger, path_of
 from search.searcher.rebuilding import LACKING
 from search.study.folder import Status
 
@@ -228,8 +228,3 @@ def test_held_by_another_program_it_says_so(folder, question, monkeypatch):
         Driver(folder, question)
     other.close()
     Driver(folder, question)
-
-
-def test_there_is_nothing_to_look_at_before_the_search(folder, question):
-    with pytest.raises(IgnmError, match="has not begun"):
-        open_optuna(folder, question)

@@ -5,10 +5,9 @@ import math
 import optuna
 import pytest
 from optuna.trial import TrialState
-from support.searching import Driver, asking
+from support.searching import Driver, asking, open_optuna
 
 from ignm.errors import IgnmError
-from search.searcher.ledger import open_optuna
 from search.study.folder import Status
 from search.study.sections import Limits
 

@@ -6,11 +6,10 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
-from support.searching import Driver
+from support.searching import Driver, open_optuna
 
 from ignm.errors import IgnmError
 from ignm.files import write_json
-from search.searcher.ledger import open_optuna
 from search.searcher.study_search import StudySearch
 from search.study.folder import Status
 from search.study.results import collect

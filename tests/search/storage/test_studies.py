@@ -15,7 +15,7 @@ from search.storage.lease import Lease, LostError
 from search.storage.location import Location, Role, locate
 from search.storage.mirror import Mirror
 from search.storage.optuna_study import snapshot
-from search.storage.studies import KeptStudy, driven, read_checkpoint, read_study
+from search.storage.studies import KeptStudy, driven, read_study
 from search.storage.trials import bring, mirror_of
 from search.study.folder import Status, StudyFolder
 
@@ -96,19 +96,6 @@ def test_driver_process_and_reader_see_one_study(drive, process, read, at_stage,
     assert (seen.best / "evidence.json").exists()
     assert (seen.path / "report" / "index.html").exists()
     assert not list(seen.trials.glob("*/checkpoint-*"))
-
-
-def test_a_reader_gets_a_checkpoint_where_it_asks_for_one(drive, process, location, at_stage, stages):
-    folder, kept, _ = drive("head")
-    begin(folder, stages)
-    kept.begin(NAME)
-    here, trial = process("worker")
-    at_stage(2, here)
-    trial.keep()
-    trial.wait()
-    path = read_checkpoint(location, NAME)
-    assert path == location.folder(Role.READER) / "trials" / NAME
-    assert len(list(path.glob("checkpoint-*"))) == 1
 
 
 def test_a_driver_on_another_machine_finds_everything(drive, process, at_stage, stages, whole_in, question):
@@ -328,7 +315,6 @@ def test_a_trials_process_has_a_folder_apart_from_the_drivers(location, stages):
 
 def test_a_local_study_is_read_where_it_lies(tmp_path):
     assert read_study(Location(tmp_path)) == tmp_path
-    assert read_checkpoint(Location(tmp_path), "t") == tmp_path / "trials" / "t"
 
 
 def test_a_study_that_is_not_there_is_told_though_a_copy_of_it_is_here(drive, read, bucket):

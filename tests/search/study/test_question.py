@@ -54,6 +54,7 @@ def test_a_study_is_named_by_its_file_and_changed_by_path(tmp_path):
         ({"fix": {"optim.batch": 1}}, r"optim.batch: .*greater than or equal to 2"),
         ({"fix": {"data.resolution": 64}}, r"fix: data.resolution is said once"),
         ({"fix": 3}, r"fix: .*dictionary"),
+        ({"ablate": {"datasets": ["drawn@20"]}}, r"ablate.datasets.0: 'drawn@20' .* expected NAME@RESOLUTION"),
         ({"only": "loss"}, r"only: .*tuple"),
         ({"only": ["los"]}, r"only los: neither .* \(did you mean 'loss'\?\)"),
         ({"only": ["init"]}, r"no axis of this strategy; it has axes of data, structure, loss, optim"),
