@@ -1,6 +1,8 @@
 """`ignm sample`, `evaluate`, `leak`: what a checkpoint makes, how good it is, whether augmentations show in it."""
 
+import json
 import math
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +61,7 @@ def evaluate(
     seed: int = typer.Option(None, help="Of the latents.", show_default="as it was measured before"),
     split: str = typer.Option(None, help="Real images: train or test.", show_default="as it was measured before"),
     metrics: str = typer.Option(None, help="More metrics, as kd,precision,recall.", show_default="as before"),
+    as_json: bool = typer.Option(False, "--json", help="The numbers as JSON, for programs."),
 ) -> None:
     """Measure a checkpoint against a dataset; without options, just as its study or training did."""
     from ignm.training.generators import open_generator
@@ -73,6 +76,11 @@ def evaluate(
     dataset = load_dataset(console, name, resolution)
     with console.status("measuring"):
         score = opened.evaluate(dataset, **changes)
+    if as_json:
+        error = score.quality_error if math.isfinite(score.quality_error) else None
+        told = {**asdict(score), "quality_error": error, "metrics": score.columns, "defects": opened.defects}
+        typer.echo(json.dumps(told, indent=2))
+        return
     console.print(
         f"{score.metric} {_with_error(score.quality, score.quality_error)}, diversity {score.diversity:.4f} "
         f"({score.count} images, reference {score.reference_id})",

@@ -1,5 +1,6 @@
 """`ignm data`: bring images in, list them, look at them, check them."""
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -151,18 +152,22 @@ def _print_report(name: str, resolution: int, report: "ImportReport") -> None:
 
 
 @data.command("list")
-def list_() -> None:
+def list_(as_json: bool = typer.Option(False, "--json", help="The same as JSON, for programs.")) -> None:
     """List the datasets that are here."""
     from ignm.data.cache import data_root
     from ignm.data.store import interrupted_imports, list_datasets
 
-    columns = ("name", "resolution", "images", "channels", "held out", "labels", "fingerprint", "size")
+    here = [_described(name, size) for name, sizes in list_datasets().items() for size in sizes]
+    if as_json:
+        typer.echo(json.dumps(here, indent=2))
+        return
+    columns = ("name", "resolution", "images", "channels", "held_out", "labels", "fingerprint", "bytes")
     table = Table(box=None, padding=(0, 1, 0, 0))
     for column in columns:
-        table.add_column(column, no_wrap=column != "name", overflow="fold")
-    for name, resolutions in list_datasets().items():
-        for resolution in resolutions:
-            table.add_row(name, str(resolution), *_described(name, resolution))
+        table.add_column(column.replace("_", " "), no_wrap=column != "name", overflow="fold")
+    for each in here:
+        shown = {**each, "bytes": decimal(each["bytes"])} if "bytes" in each else {**each, "images": "damaged"}
+        table.add_row(*(str(shown.get(column, "")) for column in columns))
     console.print(table)
     for name, resolution in interrupted_imports():
         folder = data_root() / name
@@ -185,18 +190,26 @@ def _resolution(name: str, given: int | None) -> int:
     raise IgnmError(f"'{name}' is not here. `ignm data list` shows what is; say --resolution for one to be drawn.")
 
 
-def _described(name: str, resolution: int) -> tuple[str, ...]:
+def _described(name: str, resolution: int) -> dict[str, Any]:
+    """What is known of a dataset; its name and resolution alone where it is damaged."""
     from ignm.data.cache import DamagedDatasetError, data_root, read_dataset
 
     path = data_root() / name / str(resolution)
+    known: dict[str, Any] = {"name": name, "resolution": resolution}
     try:
         dataset = read_dataset(path)
     except DamagedDatasetError:
-        return ("damaged", "", "", "", "", "")
-    counts = (len(dataset), dataset.channels, len(dataset.test_images))
-    labels = len(dataset.class_names) + len(dataset.continuous_names)
-    size = sum(file.stat().st_size for file in path.iterdir())
-    return (*map(str, counts), str(labels), dataset.fingerprint, decimal(size))
+        return {**known, "damaged": True}
+    return {
+        **known,
+        "images": len(dataset),
+        "channels": dataset.channels,
+        "held_out": len(dataset.test_images),
+        "labels": len(dataset.class_names) + len(dataset.continuous_names),
+        "fingerprint": dataset.fingerprint,
+        "bytes": sum(file.stat().st_size for file in path.iterdir()),
+        "licence": dataset.licence,
+    }
 
 
 @data.command()

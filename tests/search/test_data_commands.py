@@ -1,5 +1,6 @@
 """`ignm data` as a user meets it: what is held out and left out, resuming, verifying, listing."""
 
+import json
 import re
 
 import numpy as np
@@ -153,3 +154,24 @@ def test_a_licence_goes_with_the_images(ignm, pictures):
     assert ignm("data", "import", pictures, *MINE, "--overwrite")[0] == 0
     # What the images may be used for changes none of their pixels.
     assert (open_dataset("mine", 16).licence, open_dataset("mine", 16).fingerprint) == (None, before)
+
+
+def test_lists_and_scores_are_there_for_programs(ignm, pictures, tmp_path):
+    ignm("data", "import", pictures, *MINE, "--licence", "MIT")
+    (listed,) = json.loads(ignm("data", "list", "--json")[1])
+    assert (listed["name"], listed["resolution"], listed["images"], listed["licence"]) == ("mine", 16, 60, "MIT")
+    assert "damaged" not in listed
+    (tmp_path / "home" / "data" / "mine" / "16" / "images.npy").write_bytes(b"")
+    assert json.loads(ignm("data", "list", "--json")[1]) == [{"name": "mine", "resolution": 16, "damaged": True}]
+    assert re.search(r"mine 16 damaged", ignm("data", "list")[1])
+
+
+def test_an_evaluation_is_there_for_programs(ignm, pictures):
+    ignm("data", "import", pictures, *MINE)
+    tiny = ["--set=generator.width=4", "--set=discriminator.width=4", "--set=optim.batch=8"]
+    train = ("train", "--preset", "dcgan", "--data", "mine@16", "--kimg", 0.04, "--images", 32, "--out", "one")
+    assert ignm(*train, *tiny)[0] == 0
+    told = json.loads(ignm("evaluate", "one", "--metrics", "kd", "--json")[1])
+    assert told["metric"] == "fd_scatter"
+    assert told["count"] == 32
+    assert set(told["metrics"]) == {"kd_scatter", "kd_scatter_error"}
