@@ -6,9 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.quantities import ABSENT, decimals_of
 from spaces.axis import value_text
-
-ABSENT = "–"
 
 
 def number(value: Any, digits: int = 3) -> str:
@@ -21,7 +20,7 @@ def number(value: Any, digits: int = 3) -> str:
     sign, value = ("−" if value < 0 else ""), abs(value)
     if value != 0 and not 1e-3 <= value < 1e7:
         return f"{sign}{value:.{digits}g}"
-    return f"{sign}{value:,.{_decimals(value, digits)}f}"
+    return f"{sign}{value:,.{decimals_of(value, digits)}f}"
 
 
 def amount(value: Any, digits: int = 3) -> str:
@@ -34,7 +33,7 @@ def mean_sd(mean: Any, sd: Any, digits: int = 3) -> str:
     """Write "12.3 ± 0.4" with equal decimals, or the mean alone when there is no sd."""
     if sd is None or pd.isna(sd) or mean is None or pd.isna(mean):
         return number(mean, digits)
-    decimals = _decimals(float(mean), digits)
+    decimals = decimals_of(float(mean), digits)
     if 0 < sd < 10**-decimals:
         decimals = min(6, -math.floor(math.log10(sd)))
     return f"{mean:,.{decimals}f} ± {sd:,.{decimals}f}"
@@ -47,7 +46,7 @@ def interval(value: Any, low: Any, high: Any) -> str:
     half = (high - low) / 2
     if not 1e-6 < half < 1e7:
         return f"{number(value)} [{number(low)}, {number(high)}]"
-    decimals = _decimals(half, 2)
+    decimals = decimals_of(half, 2)
     return f"{_fixed(value, decimals)} [{_fixed(low, decimals)}, {_fixed(high, decimals)}]"
 
 
@@ -100,8 +99,3 @@ def _fixed(value: float, decimals: int) -> str:
     text = f"{abs(value):,.{decimals}f}"
     # Nothing is minus nought.
     return f"−{text}" if value < 0 and any(digit in text for digit in "123456789") else text
-
-
-def _decimals(value: float, digits: int) -> int:
-    magnitude = 0 if value == 0 else math.floor(math.log10(abs(value)))
-    return max(0, digits - 1 - magnitude)

@@ -21,6 +21,7 @@ def write_card(folder: StudyFolder) -> None:
     """Write, or write anew, the card of a study's winner from what the study has so far."""
     asked, evidence = read_yaml(folder.question), read_json(folder.evidence)
     cost = cost_of(folder, evidence)
+    judged = judge_best(evidence, read_reported(folder, evidence["config_id"]))
     template = Template(TEMPLATE.read_text(encoding="utf-8"), undefined=StrictUndefined, keep_trailing_newline=True)
     text = template.render(
         **{key: asked[key] for key in ("name", "data", "versions", "created")},
@@ -28,7 +29,8 @@ def write_card(folder: StudyFolder) -> None:
         kimg=amount(evidence["kimg"]),
         took=f", {duration(cost['seconds'])} of training" if cost else "",
         chosen_among=count(len(evidence["candidates"]), "configuration"),
-        quality=[_quality(each) for each in judge_best(evidence, read_reported(folder, evidence["config_id"]))],
+        quality=[_quality(each) for each in judged],
+        rivals=max((len(each.rivals) for each in judged), default=0) > 1,
     )
     write_text(folder.best / FILE, text)
 

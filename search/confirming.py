@@ -44,7 +44,14 @@ def ranked(folder: StudyFolder) -> list[Trial]:
 
 
 def make_plan(folder: StudyFolder, question: Question, slots: int) -> dict[str, Any]:
-    """Decide what is confirmed and write it down; a plan made before is kept, and extended by what is new.
+    """Decide what is confirmed and write it down; raises IgnmError as `planned` does."""
+    plan = planned(folder, question, slots)
+    write_json(folder.plan, plan)
+    return plan
+
+
+def planned(folder: StudyFolder, question: Question, slots: int) -> dict[str, Any]:
+    """Return what is to be confirmed; a plan made before is kept, and extended by what is new. Nothing is written.
 
     Raises IgnmError where there is nothing to confirm, or where runs of another length are there already.
     """
@@ -66,7 +73,6 @@ def make_plan(folder: StudyFolder, question: Question, slots: int) -> dict[str, 
         if c.config.config_id not in known
     ]
     plan["seeds"] += [seed for seed in seeds if seed not in plan["seeds"]]
-    write_json(folder.plan, plan)
     return plan
 
 

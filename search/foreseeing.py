@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -12,6 +13,7 @@ from ignm.data.cache import Dataset
 from ignm.data.store import EMBEDDED, list_datasets, open_dataset
 from ignm.errors import IgnmError
 from ignm.training.trial import check_config, check_new
+from search.confirming import planned
 from search.designs.beforehand import check_ablation, load_datasets
 from search.designs.cost import AblationCost, cost_of_ablation
 from search.displaying.loading import load_dataset
@@ -113,14 +115,17 @@ def foresee(question: Question, storage: str, console: Console, address: str | N
         check_same(folder, question, dataset)
         totals = _totals(address)
         count = slots(question.resources, totals)
-        speed = _speed(question, folder, dataset, console) if "search" in stages else None
+        # A confirm stage without its search needs one that was run before; that it was is known in no time.
+        known = planned(folder, question, count) if "confirm" in stages and "search" not in stages else None
+        timed = not {"search", "confirm"}.isdisjoint(stages)
+        speed = _speed(question, folder, dataset, console) if timed else None
         ablation = _ablation(question, folder, dataset, console) if "ablate" in stages else None
     gpus = gpus_per_trial(question.resources, totals)
     spent = read_spent(folder, question.resources.price) if folder.path.exists() else Spent(0.0, Held())
     begun = folder.path.exists()
     ended = search_reader(folder, question).read().count_ended if begun else 0
     confirmed = confirm_reader(folder).read().count_ended if begun else 0
-    search = _search(question, ended, speed, count) if speed else None
+    search = _search(question, ended, speed, count) if speed and "search" in stages else None
     rate = _Rate(count, question.resources.cpus, gpus, question.resources.price)
     limits = limits_of(question, spent)
     return Foreseen(
@@ -128,7 +133,7 @@ def foresee(question: Question, storage: str, console: Console, address: str | N
         axes=len(space.possible(base).axes),
         rungs=tuple(question.budget.rungs()),
         search=search,
-        confirm=_confirm(question, confirmed, speed, count) if speed and "confirm" in stages else None,
+        confirm=_confirm(question, known, confirmed, speed, count) if speed and "confirm" in stages else None,
         ablate=ablation,
         slots=count,
         cpus=question.resources.cpus,
@@ -202,13 +207,16 @@ def _search(question: Question, ended: int, speed: Speed, count: int) -> StagePl
     )
 
 
-def _confirm(question: Question, ended: int, speed: Speed, count: int) -> StagePlan:
+def _confirm(question: Question, known: Mapping[str, Any] | None, ended: int, speed: Speed, count: int) -> StagePlan:
+    """By the plan that is `known`; else by what is asked for, whatever the search will find."""
     plan = question.confirm
     runs = (plan.top + plan.baseline) * plan.seeds
-    missing = max(0, runs - ended)
     kimg = plan.kimg or question.budget.kimg
-    if plan.minutes is not None:
+    if known is not None:
+        runs, kimg = len(known["candidates"]) * len(known["seeds"]), float(known["kimg"])
+    elif plan.minutes is not None:
         kimg = min(kimg, plan.minutes * 60 / math.ceil(runs / count) / speed.seconds_per_kimg)
+    missing = max(0, runs - ended)
     seconds = math.ceil(missing / count) * kimg * speed.seconds_per_kimg
     return StagePlan(runs, ended, kimg, missing * kimg, missing * kimg, seconds, seconds)
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from analysis.ablation.plan import IMPROVED, Design
+from ignm.config import nearest
+from ignm.errors import IgnmError
 from spaces.axis import value_text
 
 
@@ -30,9 +32,14 @@ def contrasts_of(design: Design) -> list[Contrast]:
     """Return a design's contrasts, in its own order; of a path, the steps that were taken.
 
     An arm that the plan lacks, as of a lattice cut short, takes its twin out too; a contrast with no arm left on a side
-    is not there.
+    is not there. Raises IgnmError for a design that this version does not know.
     """
-    found = _CONTRASTS.get(design.design, _none)(design)
+    if design.design not in CONTRASTS:
+        raise IgnmError(
+            f"ablation.json: this version knows no design '{design.design}'{nearest(design.design, list(CONTRASTS))}; "
+            f"designs: {', '.join(CONTRASTS)}; use the version of ignm that ran the study"
+        )
+    found = CONTRASTS[design.design](design)
     return [each for each in found if each.without and each.having]
 
 
@@ -92,11 +99,7 @@ def _steps(design: Design) -> list[Contrast]:
     return found
 
 
-def _none(design: Design) -> list[Contrast]:
-    return []
-
-
-_CONTRASTS: Mapping[str, Callable[[Design], list[Contrast]]] = {
+CONTRASTS: Mapping[str, Callable[[Design], list[Contrast]]] = {
     "factorial": _lattice,
     "half_factorial": _lattice,
     "leave_one_out": _left_out,
@@ -108,6 +111,7 @@ _CONTRASTS: Mapping[str, Callable[[Design], list[Contrast]]] = {
     "path": _steps,
     "axis_path": _steps,
 }
+"""By the design's name, what it was made to tell."""
 
 
 def lattice_runs(design: Design, values: Mapping[int, Any], value: str = "quality") -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from analysis.quantities import quantity
 from ignm.words import clock, count
 from search.cli.console import console
 
@@ -55,7 +56,7 @@ def _search(question: "Question", foreseen: "Foreseen") -> str:
     stops = f", the best 1 in {budget.reduction} going on at {rungs}" if early else ", none stopped early"
     return (
         f"search: {count(plan.runs, 'trial')}{_ended(plan)} of {budget.kimg:g} kimg{stops}; "
-        f"{plan.kimg_most:,.4g} kimg at most, about {plan.kimg_expected:,.4g} expected"
+        f"{quantity(plan.kimg_most, 4)} kimg at most, about {quantity(plan.kimg_expected, 4)} expected"
     )
 
 
@@ -64,7 +65,7 @@ def _confirm(question: "Question", foreseen: "Foreseen") -> str:
     if plan is None:
         return ""
     return (
-        f"confirm: {count(plan.runs, 'run')}{_ended(plan)} of {plan.kimg_each:,.4g} kimg "
+        f"confirm: {count(plan.runs, 'run')}{_ended(plan)} of {quantity(plan.kimg_each, 4)} kimg "
         f"({count(question.confirm.seeds, 'fresh seed')} each)"
     )
 
@@ -79,7 +80,7 @@ def _ablate(foreseen: "Foreseen") -> list[str]:
         return []
     done = f", {plan.ended} more have ended" if plan.ended else ""
     return [
-        f"ablate: {count(plan.arms, 'arm')} of {plan.kimg:,.4g} kimg on {count(plan.datasets, 'dataset')}, "
+        f"ablate: {count(plan.arms, 'arm')} of {quantity(plan.kimg, 4)} kimg on {count(plan.datasets, 'dataset')}, "
         f"{_between(str(plan.seeds), count(plan.most_seeds, 'fresh seed'))} each: "
         f"{_between(f'{plan.runs:,}', count(plan.runs_most, 'run'))}{done}",
         *(f"  {_design(foreseen, each)}" for each in plan.designs),
@@ -94,10 +95,11 @@ def _design(foreseen: "Foreseen", design: "DesignCost") -> str:
     least, most = foreseen.hours(design.seconds), foreseen.hours(design.seconds_most)
     shared = f", {design.shared} of them above" if design.shared else ""
     runs = _between(f"{design.runs:,}", count(design.runs_most, "run"))
-    text = f"{arms}{shared}; {runs}, about {_between(f'{least:.3g}', f'{most:.3g}')} {foreseen.unit}-hours"
-    if foreseen.price is None:
+    text = f"{arms}{shared}; {runs}, about {_between(quantity(least), quantity(most))} {foreseen.unit}-hours"
+    price = foreseen.price
+    if price is None:
         return text
-    return f"{text}, in money {_between(f'{least * foreseen.price:.2g}', f'{most * foreseen.price:.2g}')}"
+    return f"{text}, in money {_between(quantity(least * price, 2), quantity(most * price, 2))}"
 
 
 def _between(least: str, most: str) -> str:
@@ -112,7 +114,7 @@ def _uncertain(plan: "AblationCost") -> list[str]:
 
 def _speed(foreseen: "Foreseen") -> str:
     speed = foreseen.speed
-    return f"speed: {speed.seconds_per_kimg:.3g} s for a kimg in a slot, {speed.source}" if speed else ""
+    return f"speed: {quantity(speed.seconds_per_kimg)} s for a kimg in a slot, {speed.source}" if speed else ""
 
 
 def _ablation_time(foreseen: "Foreseen") -> str:
@@ -138,7 +140,7 @@ def _time(stage: str, plan: "StagePlan | None") -> str:
 
 def _cost(foreseen: "Foreseen") -> str:
     expected, most = foreseen.hours(foreseen.seconds), foreseen.hours(foreseen.seconds_most)
-    text = f"cost: about {expected:.3g} {foreseen.unit}-hours, at most {most:.3g}"
+    text = f"cost: about {quantity(expected)} {foreseen.unit}-hours, at most {quantity(most)}"
     if foreseen.price is None:
         return f"{text}; set resources.price to have it in money"
     return f"{text}; in money about {expected * foreseen.price:.2f}, at most {most * foreseen.price:.2f}"
@@ -149,7 +151,7 @@ def _limits(foreseen: "Foreseen") -> list[str]:
     if foreseen.search is None:
         return []
     return [
-        f"limit {limit.field}: {limit.asked:g} {limit.unit}, {limit.used:.3g} used"
+        f"limit {limit.field}: {quantity(limit.asked, 6)} {limit.unit}, {quantity(limit.used)} used"
         + ("; it will probably end the search" if ended is not None and limit.field == ended.field else "")
         for limit in foreseen.limits
     ]

@@ -97,9 +97,14 @@ def confirm(
     set_: list[str] = SET,
     fix: list[str] = FIX,
     only: list[str] = ONLY,
+    dry: bool = DRY_RUN,
 ) -> None:
     """Run the search's best again on fresh seeds, and keep the winner."""
-    _stages("confirm", _question(study, set_, fix, only), storage, address, ("confirm",))
+    question = _question(study, set_, fix, only)
+    if dry:
+        dry_run(question, storage, address, ("confirm",))
+    else:
+        _stages("confirm", question, storage, address, ("confirm",))
 
 
 def ablate(

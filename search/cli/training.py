@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from search.cli import completing
-from search.cli.console import SINGLE_PANEL, console, stopped
+from search.cli.console import SINGLE_PANEL, console, sigterm_stops, stopped
 
 
 def register(app: typer.Typer) -> None:
@@ -59,7 +59,10 @@ def train(
     evaluation = {"images": images, "split": split, "metrics": metric_names(metrics)}
     dataset = load_dataset(console, chosen.data.name, chosen.data.resolution)
     columns = (TextColumn("{task.completed:.1f}/{task.total:g} kimg"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with (
+        sigterm_stops() as sigterm,
+        Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar,
+    ):
         task = bar.add_task("training", total=kimg)
         bar.console.print(
             f"config {chosen.config_id}, {len(dataset.images)} images, {describe(default_device())}", highlight=False
@@ -83,7 +86,7 @@ def train(
             kept = "; the last good checkpoint is kept" if any(out.glob("checkpoint-*")) else ""
             raise IgnmError(f"{out}: the training diverged: {error}{kept}; try a lower learning rate") from None
         except KeyboardInterrupt:
-            raise stopped() from None
+            raise stopped(sigterm.came) from None
     console.print(f"samples: {out / 'samples.png'}", highlight=False, soft_wrap=True)
 
 

@@ -4,6 +4,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from analysis.quantities import quantity
 from ignm.words import clock, count
 from search.displaying.stage import count_text
 from search.study.progress import Rung, StageProgress
@@ -93,7 +94,7 @@ def _left(standing: Standing) -> Text | None:
 
 def _spent(standing: Standing) -> Text:
     spent = standing.spent
-    text = f"it has taken {clock(spent.minutes * 60)} and {spent.hours:.3g} {spent.unit}-hours"
+    text = f"it has taken {clock(spent.minutes * 60)} and {quantity(spent.hours)} {spent.unit}-hours"
     if spent.money is not None:
         text += f", {spent.money:.2f} in money"
     limits = "; ".join(f"{limit.field} {limit}{', used up' if limit.over else ''}" for limit in standing.limits)

@@ -68,7 +68,7 @@ class StageWatch:
 
     @property
     def stage(self) -> str:
-        """`search` or `confirm`."""
+        """`search`, `confirm` or `ablate`."""
         return self._reader.stage
 
     def progress(self) -> StageProgress:

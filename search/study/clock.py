@@ -9,13 +9,18 @@ CLOCK = "clock.json"
 """In a study's folder."""
 
 
+def read_clock(path: Path, stage: str) -> float:
+    """Return the seconds that a stage had used when they were last written down; IgnmError for a damaged file."""
+    return float(read_json(path).get(stage, 0.0)) if path.exists() else 0.0
+
+
 class StageClock:
     """Seconds used by each stage of a study; `tick` it now and then."""
 
     def __init__(self, path: Path, stage: str) -> None:
         """Take up the stage's time from `path`, where there is any."""
         self._path, self._stage = path, stage
-        self._before = float(self._read().get(stage, 0.0))
+        self._before = read_clock(path, stage)
         self._started = time.monotonic()
 
     @property

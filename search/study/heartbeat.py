@@ -108,17 +108,17 @@ class Heartbeat:
         """Write how it ended, if that can be written."""
         self._over.set()
         self._thread.join()
+        self._try_to_beat(outcome)
+
+    def _keep_beating(self) -> None:
+        while not self._over.wait(BEAT_SECONDS):
+            self._try_to_beat(RUNNING)
+
+    def _try_to_beat(self, outcome: str) -> None:
         try:
             self._beat(outcome)
         except OSError as error:
             _log.warning("%s: cannot be written: %s", self._path, error)
-
-    def _keep_beating(self) -> None:
-        while not self._over.wait(BEAT_SECONDS):
-            try:
-                self._beat(RUNNING)
-            except (OSError, ValueError) as error:
-                _log.warning("%s: cannot be written: %s", self._path, error)
 
     def _beat(self, outcome: str) -> None:
         beat = {
@@ -129,6 +129,10 @@ class Heartbeat:
             "outcome": outcome,
             "command": self._command,
             "address": self._address,
-            "facts": self._facts,
         }
-        write_json(self._path, beat, make_folder=False)
+        try:
+            write_json(self._path, beat | {"facts": self._facts}, make_folder=False)
+        except (TypeError, ValueError) as error:
+            # A NaN, say. That the driver lives, or how it ended, matters more than what it said of the stage.
+            _log.warning("%s: written without what was noted: %s", self._path, error)
+            write_json(self._path, beat | {"facts": {}}, make_folder=False)

@@ -12,9 +12,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from analysis.quantities import quantity
 from ignm.errors import IgnmError
 from ignm.files import read_json, write_json
-from search.study.clock import CLOCK, StageClock
+from search.study.clock import CLOCK, read_clock
 from search.study.folder import StudyFolder
 from search.study.question import Question
 
@@ -91,7 +92,7 @@ class Limit:
         return max(0.0, self.asked - self.used)
 
     def __str__(self) -> str:
-        return f"{self.used:.3g} of {self.asked:g} {self.unit}"
+        return f"{quantity(self.used)} of {quantity(self.asked, 6)} {self.unit}"
 
 
 _USED: dict[str, Callable[[Spent], float]] = {
@@ -140,7 +141,7 @@ def read_held(trial: Path) -> Held:
 def read_spent(folder: StudyFolder, price: float | None) -> Spent:
     """What a study's search has spent, by its folder."""
     try:
-        seconds = StageClock(folder.path / CLOCK, "search").seconds
+        seconds = read_clock(folder.path / CLOCK, "search")
     except (IgnmError, TypeError, ValueError):
         seconds = 0.0
     held = sum((read_held(trial.path) for trial in folder.all_trials("search")), Held())

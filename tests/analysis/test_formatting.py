@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from analysis.formatting import amount, axis_value, duration, mean_sd, number, short_names, value_in_words
+from analysis.quantities import quantity
 
 
 @pytest.mark.parametrize(
@@ -21,6 +22,15 @@ def test_numbers(value, text):
 )  # fmt: skip
 def test_values_of_a_config(value, cell, words):
     assert (axis_value(value), value_in_words(value)) == (cell, words)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(3.3e-8, "0"), (0, "0"), (0.00412, "0.00412"), (1.5e-6, "0.000002"), (2.5, "2.5"), (0.99999, "1"), (1000, "1,000"),
+     (80_000, "80,000"), (4.2e9, "4,200,000,000"), (np.nan, "–")],
+)  # fmt: skip
+def test_quantities_are_no_powers_of_ten(value, text):
+    assert quantity(value) == text
 
 
 def test_other_texts():

@@ -32,6 +32,14 @@ def test_it_says_how_good_and_how_sure(card):
     assert "{" not in text
 
 
+def test_intervals_that_are_corrected_for_the_number_of_rivals_are_said_to_be(card):
+    own, other, third = [10.0, 10.4, 9.8, 10.2], [20.1, 20.2, 20.0, 20.3], [20.0, 20.5, 20.1, 20.6]
+    words = "those of the differences are wider, corrected for the number of rivals."
+    assert words in card(own, other, third)
+    # One rival leaves nothing to correct for.
+    assert "95% t intervals.\n" in card(own, other)
+
+
 def test_it_does_not_claim_what_seeds_do_not_show(card):
     text = card([10.0, 14.0], [11.0, 12.0])
     assert "not shown to be better than trial-b" in text

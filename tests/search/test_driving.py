@@ -90,6 +90,18 @@ def test_a_trial_is_stopped_by_hand_and_the_driver_by_sigterm(driver):
     assert standing.spent.held.seconds > 0
 
 
+def test_training_one_config_is_stopped_by_sigterm_too(driver, small_study):
+    small = [f"--set={path}={value}" for path, value in small_study["set"].items()]
+    words = ("train", "--preset", "dcgan", "--data", "drawn@16", "--kimg", "80", "--images", "64", "--out", "o", *small)
+    process = driver.start(*words)
+    driver.wait_until(lambda: list(driver.path.glob("o/checkpoint-*/checkpoint.json")), process)
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=LONGEST)
+    assert process.returncode == 143, output
+    assert "stopped; nothing measured is lost. Go on with: ignm train --preset dcgan" in output
+    assert "Traceback" not in output
+
+
 @pytest.mark.slow
 def test_a_study_is_stopped_by_hand_and_goes_on_until_a_limit(driver):
     process = driver.start("search", "long.yaml")

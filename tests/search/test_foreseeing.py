@@ -59,7 +59,7 @@ def test_a_study_is_foreseen_by_a_try_and_nothing_is_left(dry_run):
     assert "search: 5 trials of 2 kimg, the best 1 in 2 going on at 0.5, 1; 10 kimg at most, about 5 expected" in text
     assert "confirm: 4 runs of 2 kimg (2 fresh seeds each)" in text
     assert "here: 4 slots, 1 CPU each" in text
-    assert re.search(r"speed: [0-9.e-]+ s for a kimg in a slot, tried out on \d+ images on CPU", text)
+    assert re.search(r"speed: [0-9.]+ s for a kimg in a slot, tried out on \d+ images on CPU", text)
     assert "set resources.price to have it in money" in text
 
 
@@ -89,7 +89,7 @@ def test_an_earlier_study_tells_the_speed_and_the_cost(dry_run, tmp_path, small_
     measured(tmp_path, small_study, "earlier", 2010)
     code, text = dry_run("--set", "resources.price=0.5", "--set", "budget.trials=8")
     assert code == 0, text
-    assert "1e+03 s for a kimg in a slot, measured in 1 trial of studies/earlier" in text
+    assert "1,000 s for a kimg in a slot, measured in 1 trial of studies/earlier" in text
     # 8 trials of 1 kimg expected, 2 at most; 4 slots; 4 confirm runs of 2 kimg at once.
     assert "search takes about 33:20, at most 1:06:40" in text
     assert "confirm takes about 33:20" in text
@@ -110,15 +110,37 @@ def test_only_studies_of_this_resolution_tell_the_speed(tmp_path, small_study, q
     assert known_speed(question, own).seconds_per_kimg == pytest.approx(200)
 
 
-def test_trials_that_have_ended_cost_nothing_more(dry_run, tmp_path, small_study, home):
+@pytest.fixture
+def recorded(tmp_path, question, home):
+    """The small study as its driver records it, of the very dataset, and without a trial."""
     from ignm.data.store import open_dataset
     from search.study.record import facts_of, record_question
 
-    question = Question.model_validate(small_study)
-    folder = begun(tmp_path / "studies", question)
-    folder.question.unlink()
+    folder = StudyFolder(tmp_path / "studies" / question.name)
     facts = facts_of(open_dataset("drawn", 16, home / "data"))
     record_question(folder, question, {"name": "fd_scatter", "reference_id": "r", "images": 64}, facts)
+    return folder
+
+
+def test_the_confirm_stage_alone_is_foreseen_by_what_the_search_found(dry_run, recorded, question):
+    code, text = dry_run(command="confirm")
+    assert (code, "nothing to confirm, no trial of the search was measured" in text) == (2, True), text
+    trial = trial_of(recorded, question, 0, (2.0, 9.0), status=Status.COMPLETED)
+    write_json(trial.path / "slot.json", {"seconds": 2010, "cpu_hours": 1, "gpu_hours": 0})
+    code, text = dry_run(command="confirm")
+    assert code == 0, text
+    # What was found is the preset itself, which needs no baseline beside it.
+    assert "confirm: 2 runs of 2 kimg (2 fresh seeds each)" in text
+    assert "1,000 s for a kimg in a slot, measured in 1 trial" in text
+    assert "confirm takes about 33:20" in text
+    assert f"cost: about {4000 / 3600:.3g} CPU-hours" in text
+    assert "search:" not in text
+    trial_of(recorded, question, 0, (2.0, 9.0), stage="confirm", status=Status.COMPLETED)
+    assert "confirm: 2 runs (1 of them ended) of 2 kimg" in dry_run(command="confirm")[1]
+
+
+def test_trials_that_have_ended_cost_nothing_more(dry_run, recorded, question):
+    folder = recorded
     for number in range(3):
         trial_of(folder, question, number, (0.5, 9.0), status=Status.PRUNED)
     text = dry_run()[1]

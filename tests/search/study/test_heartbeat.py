@@ -66,6 +66,22 @@ def test_a_full_disk_does_not_end_it(folder, monkeypatch, caplog):
     assert "No space left" in caplog.text
 
 
+@pytest.mark.parametrize("fact", [float("nan"), object()])
+def test_a_fact_that_is_no_json_costs_the_facts_and_neither_beat_nor_last_word(folder, monkeypatch, caplog, fact):
+    monkeypatch.setattr("search.study.heartbeat.BEAT_SECONDS", 0.01)
+    folder.path.mkdir()
+    heartbeat = Heartbeat(folder.path, "run", None)
+    heartbeat.start()
+    heartbeat.note(slots=3, left=fact)
+    deadline = time.monotonic() + 20
+    while caplog.text.count("written without what was noted") < 2:
+        assert time.monotonic() < deadline
+    assert read_driver(folder.path).alive()
+    heartbeat.close("finished")
+    ended = read_driver(folder.path)
+    assert (ended.outcome, ended.facts) == ("finished", {})
+
+
 @pytest.mark.parametrize(
     ("ago", "outcome", "alive"),
     [(1, "running", True), (SILENT_SECONDS + 1, "running", False), (1, "finished", False), (-5, "running", True)],

@@ -7,7 +7,7 @@ from support.studies import begun, trial_of
 
 from ignm.errors import IgnmError
 from ignm.files import write_json
-from search.study.spending import Held, Meter, Spent, check_limits, limits_of, read_held, read_spent
+from search.study.spending import Held, Limit, Meter, Spent, check_limits, limits_of, read_held, read_spent
 
 
 class Clock:
@@ -40,6 +40,22 @@ def names(folder):
 
 def with_budget(question, **budget):
     return question.model_copy(update={"budget": question.budget.model_copy(update=budget)})
+
+
+def test_what_was_spent_does_not_grow_while_nothing_runs(folder, question):
+    assert read_spent(folder, None).minutes == 0
+    write_json(folder.path / "clock.json", {"search": 90.0, "confirm": 7.0})
+    assert read_spent(folder, None).minutes == 1.5
+    (limit,) = limits_of(with_budget(question, minutes=3.5), read_spent(folder, None))
+    assert str(limit) == "1.5 of 3.5 minutes"
+
+
+@pytest.mark.parametrize(
+    ("used", "asked", "told"),
+    [(3.3e-8, 3.5, "0 of 3.5"), (0.00412, 0.01, "0.00412 of 0.01"), (123456.7, 2e6, "123,457 of 2,000,000")],
+)
+def test_no_power_of_ten_is_told(used, asked, told):
+    assert str(Limit("budget.money", asked, used, "money")) == f"{told} money"
 
 
 def test_slots_are_counted_in_seconds_cpus_and_gpus(folder, names, clock):
