@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from analysis.ablation.plan import Plan
 
 STRATEGY_WORDS: Mapping[str, str] = {
-    "data": "data and augmentation",
-    "structure": "structure of the networks",
+    "data": "images and augmentation",
+    "structure": "the networks",
     "init": "where training begins",
     "loss": "losses and optimisation",
 }
@@ -23,8 +23,8 @@ def left_out_words(improved: str, strategy: str) -> str:
 
 def strategies_words(names: Iterable[str]) -> str:
     """Say what the strategies' names stand for, in a sentence; empty for none."""
-    told = [f"{name}: {STRATEGY_WORDS[name]}" for name in dict.fromkeys(names) if name in STRATEGY_WORDS]
-    return f"Strategies are {'; '.join(told)}." if told else ""
+    told = [f"{name} ({STRATEGY_WORDS[name]})" for name in dict.fromkeys(names) if name in STRATEGY_WORDS]
+    return f"Strategies: {', '.join(told)}." if told else ""
 
 
 def arm_names(plan: Plan) -> dict[int, str]:

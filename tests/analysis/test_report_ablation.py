@@ -68,7 +68,7 @@ def test_only_claims_that_were_tested_have_a_verdict(tmp_path):
 def test_what_each_left_out_strategy_held_is_said_beside_the_verdict(tmp_path):
     text = section(page_of(planted(tmp_path).leave_one_out().write()), "conclusions")
     switched = text.split("What was switched on")[1]
-    assert "Data (data and augmentation) on faces@32, dcgan to ignm: data.mirror true." in switched
+    assert "Data (images and augmentation) on faces@32, dcgan to ignm: data.mirror true." in switched
     assert "Loss (losses and optimisation) on faces@32, dcgan to ignm: loss.adversarial hinge." in switched
 
 
