@@ -1,19 +1,20 @@
-"""What the ablation found, in plain sentences: the verdict on each claim, its effect and interval, and its limits."""
+"""What the ablation found, in plain sentences: the verdict on each claim it tested, its effect, interval and limits."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from analysis.ablation.contrasts import contrasts_of
 from analysis.ablation.loading import Ablation
 from analysis.claims.judging import Judged, Judgement
 from analysis.formatting import amount, number, status_words
-from analysis.statistics.verdict import Word
 from analysis.tables.about import change_notes, interval_note
-from analysis.tables.verdicts import contrast_words
+from analysis.tables.verdicts import contrast_words, untested_words
 from analysis.view import View
 from ignm.words import count
 from spaces.designs import LATTICES
 
-WORDS: tuple[Word, ...] = ("supported", "refuted", "inconclusive")
+WORDS = ("supported", "tested in part", "refuted", "inconclusive")
+ONE_BY_ONE = ("leave_one_out", "add_one_in")
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Conclusion:
     """A claim with its verdict; `sentences`: one for each place that it was tested in."""
 
     claim: str
-    verdict: Word
+    verdict: str
     sentences: tuple[str, ...]
 
 
@@ -29,11 +30,13 @@ class Conclusion:
 class Conclusions:
     """What a reader of an ablation sees first.
 
-    switched: what each strategy stands for here; caveats: how far it can be trusted.
+    each: the claims that the study tested; untested: the others, in one sentence; switched: what each strategy stands
+    for here; caveats: how far it can be trusted.
     """
 
     headline: str
     each: tuple[Conclusion, ...]
+    untested: tuple[str, ...]
     switched: tuple[str, ...]
     caveats: tuple[str, ...]
 
@@ -44,28 +47,25 @@ def conclude(view: View) -> Conclusions | None:
     if ablation.plan is None:
         return None
     judgements = view.judgements
-    each = tuple(_conclusion(ablation, judgement) for judgement in judgements)
-    return Conclusions(_headline(judgements), each, tuple(_switched(ablation)), tuple(_caveats(ablation)))
+    tested = [judgement for judgement in judgements if judgement.tested]
+    each = tuple(_conclusion(ablation, judgement) for judgement in tested)
+    untested = tuple(untested_words(judgements))
+    return Conclusions(_headline(tested), each, untested, tuple(_switched(ablation)), tuple(_caveats(ablation)))
 
 
 def _headline(judgements: Sequence[Judgement]) -> str:
-    if not any(part.tested for judgement in judgements for part in judgement.parts):
+    if not judgements:
         return "No claim was tested: the ablation's designs tell none of them"
     if not any(part.verdict.value is not None for judgement in judgements for part in judgement.parts):
         return "No verdict yet: no comparison has both its sides"
-    parts = []
-    for word in WORDS:
-        told = [judgement.claim.text for judgement in judgements if judgement.verdict == word]
-        if told:
-            parts.append(f"{word.capitalize()}: {'; '.join(told)}.")
-    return " ".join(parts)
+    said = [judgement.said for judgement in judgements]
+    tally = ", ".join(f"{said.count(word)} {word}" for word in WORDS if word in said)
+    return f"The ablation tested {count(len(said), 'claim')}: {tally}"
 
 
 def _conclusion(ablation: Ablation, judgement: Judgement) -> Conclusion:
-    tested = [part for part in judgement.parts if part.tested]
-    sentences = [_sentence(ablation, part) for part in tested]
-    sentences += list(dict.fromkeys(_untested(part) for part in judgement.parts if not part.tested))
-    return Conclusion(judgement.claim.text, judgement.verdict, tuple(sentences))
+    sentences = tuple(_sentence(ablation, part) for part in judgement.parts if part.tested)
+    return Conclusion(judgement.claim.text, judgement.said, sentences)
 
 
 def _sentence(ablation: Ablation, part: Judged) -> str:
@@ -77,10 +77,10 @@ def _sentence(ablation: Ablation, part: Judged) -> str:
     name = ablation.metric(hypothesis.dataset) if hypothesis.measure.name == "quality" else hypothesis.measure.title
     share = comparison.relative
     told = f", {_percent(abs(share))} of {number(comparison.ground)}" if share is not None else ""
-    gains = "improves" if (verdict.value >= 0) == (hypothesis.claim.direction == "better") else "worsens"
+    gains = "better" if (verdict.value >= 0) == (hypothesis.claim.direction == "better") else "worse"
     seeds = count(verdict.n, "seed") + (f", {verdict.lost} lost" if verdict.lost else "")
     return (
-        f"{where}: {name} {gains} by {number(abs(verdict.value))}{told} ({seeds}). {verdict.verdict.capitalize()}: "
+        f"{where}: {name} is {gains} by {number(abs(verdict.value))}{told} ({seeds}). {verdict.verdict.capitalize()}: "
         f"{verdict.reason}."
     )
 
@@ -89,19 +89,19 @@ def _percent(share: float) -> str:
     return f"{100 * share:.0f}%"
 
 
-def _untested(part: Judged) -> str:
-    place = f"On {part.hypothesis.dataset}, " if part.hypothesis.dataset else ""
-    return f"{place}{part.hypothesis.name}: {part.hypothesis.untested.rstrip('.')}."
-
-
 def _switched(ablation: Ablation) -> list[str]:
-    """Say what each strategy changes, by the first design that switches all of them."""
+    """Say what each strategy changes, by the first design that switches all of them, else one by one."""
     for design in ablation.of(*LATTICES):
         ends = {frozenset(on): number for on, number in design.places("on")}
         none, every = ends.get(frozenset()), ends.get(frozenset(design.levels))
         if none is not None and every is not None:
             return change_notes(ablation, design, none, every)
-    return []
+    return [
+        note
+        for design in ablation.of(*ONE_BY_ONE)
+        for each in contrasts_of(design)
+        for note in change_notes(ablation, design, each.without[0], each.having[0], each.name)
+    ]
 
 
 def _caveats(ablation: Ablation) -> list[str]:

@@ -10,6 +10,7 @@ from analysis.caveats import coverage_caveats, lost_caveats, seed_caveats, yards
 from analysis.comparison import change_words, doubt_words, interval_words
 from analysis.formatting import amount, mean_sd, number, status_words
 from analysis.leaderboard import short_id
+from analysis.parameters import configuration_words
 from analysis.results import LOST, Study, finite, yardstick
 from analysis.statistics.paired import difference
 from ignm.words import count
@@ -17,13 +18,18 @@ from ignm.words import count
 
 @dataclass
 class Finding:
-    """The first thing a reader sees: `support` is "confirmed", "searched", "recorded" or "nothing"."""
+    """The first thing a reader sees: `support` is "confirmed", "searched", "recorded" or "nothing".
+
+    what: the best configuration in words; kept: which run's weights lie in best/. Both empty where nothing tells.
+    """
 
     headline: str
     support: str
     details: list[str] = field(default_factory=list)
     caveats: list[str] = field(default_factory=list)
     config_id: str | None = None
+    what: str = ""
+    kept: str = ""
 
 
 def find(study: Study, trials: pd.DataFrame, board: pd.DataFrame) -> Finding:
@@ -37,8 +43,26 @@ def find(study: Study, trials: pd.DataFrame, board: pd.DataFrame) -> Finding:
         finding = _recorded(study)
     else:
         finding = _nothing(trials)
+    finding.what = configuration_words(study, trials, finding.config_id)
+    finding.kept = _kept(study, finding)
     finding.caveats += [*coverage_caveats(study, trials), *yardstick_caveats(study, board), *study.notes]
     return finding
+
+
+def _kept(study: Study, finding: Finding) -> str:
+    """Say whose weights are kept where they are of one of several seeds: their number is not that of the headline."""
+    told, seeds = study.evidence, study.evidence.get("seeds")
+    quality = finite(told.get("quality"))
+    if finding.support != "confirmed" or told.get("config_id") != finding.config_id or quality is None:
+        return ""
+    if not isinstance(seeds, list) or len(seeds) < 2:
+        return ""
+    values = [value for value in map(finite, told.get("qualities") or ()) if value is not None]
+    which = "its best seed" if values and quality <= min(values) else "one of its seeds"
+    return (
+        f"The weights in best/ are those of {which} ({told.get('trial')}: {number(quality)}); the number above is the "
+        f"mean over its {len(seeds)} seeds, and what to expect of another run."
+    )
 
 
 def quality_name(study: Study) -> str:
@@ -53,7 +77,7 @@ def _confirmed(study: Study, trials: pd.DataFrame, confirmed: pd.DataFrame) -> F
     used = set(trials.loc[trials["stage"] == "search", "seed"].dropna())
     seeds = mine["seed"].dropna()
     fresh = len(seeds) == len(mine) and seeds.is_unique and not used & set(seeds)
-    seeds_text = count(len(qualities), "fresh seed" if fresh else "seed")
+    seeds_text = _seeds_words(len(qualities), "fresh seed" if fresh else "seed")
     finding = Finding(
         f"Best configuration: {short_id(best['config_id'])} — {quality_name(study)} "
         f"{mean_sd(best['quality'], best['sd'])} ({seeds_text}, {amount(kimg)} kimg)",
@@ -83,7 +107,7 @@ def _searched(study: Study, trials: pd.DataFrame, best: "pd.Series[Any]") -> Fin
     tried = int((trials["comparable"] & trials["yardstick"]).sum())
     finding = Finding(
         f"Not confirmed yet. Best of the search so far: {short_id(best['config_id'])} — {quality_name(study)} "
-        f"{mean_sd(best['quality'], best['sd'])} ({count(seeds, 'seed')}, {amount(best['kimg'])} kimg)",
+        f"{mean_sd(best['quality'], best['sd'])} ({_seeds_words(seeds, 'seed')}, {amount(best['kimg'])} kimg)",
         "searched",
         config_id=best["config_id"],
     )
@@ -103,7 +127,7 @@ def _recorded(study: Study) -> Finding:
     quality = finite(told.get("quality")) if mean is None else mean
     config = str(told.get("config_id") or told.get("trial") or "unnamed")
     seeds = told.get("seeds")
-    parts = [count(len(seeds), "seed")] if isinstance(seeds, list) and seeds else []
+    parts = [_seeds_words(len(seeds), "seed")] if isinstance(seeds, list) and seeds else []
     parts += [f"{amount(told['kimg'])} kimg"] if finite(told.get("kimg")) is not None else []
     return Finding(
         f"Recorded as best: {short_id(config)} — {quality_name(study)} {mean_sd(quality, finite(told.get('sd')))}"
@@ -127,6 +151,11 @@ def _nothing(trials: pd.DataFrame) -> Finding:
         details = ["Look at the last log of a trial; lower learning rates or a smaller batch are the usual remedies."]
         return Finding(f"No result: {_all_of(len(trials))} was lost ({', '.join(words)})", "nothing", details)
     return Finding("No result yet: no trial has been measured to the end", "nothing")
+
+
+def _seeds_words(seeds: int, noun: str) -> str:
+    """Write "1 seed", "mean ± SD of 2 seeds": what stands behind a ± is said where it stands."""
+    return f"{'mean ± SD of ' if seeds > 1 else ''}{count(seeds, noun)}"
 
 
 def _all_of(size: int) -> str:

@@ -8,12 +8,14 @@ import pandas as pd
 import yaml
 
 from analysis.baseline import baseline_id, baseline_name
-from analysis.findings import Finding
 from analysis.formatting import ABSENT, axis_value
 from analysis.leaderboard import short_id
 from analysis.results import Study, dig
 from ignm.config.files import leaves
 from ignm.words import count
+
+MOST_TOLD = 14
+"""Values that a sentence can hold."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +28,34 @@ class ParameterTable:
     rows: list[list[str]]
 
 
-def parameter_table(study: Study, trials: pd.DataFrame, finding: Finding) -> ParameterTable:
-    """Set the configuration in best/ beside the preset; where study.yaml holds no base, its searched parameters."""
-    config = study.evidence.get("config_id") or finding.config_id
+def configuration_words(study: Study, trials: pd.DataFrame, config: str | None) -> str:
+    """Say in what a configuration differs from the preset, path by path; empty where one of the two is not known."""
+    if config is None:
+        return ""
+    base, winner = study.asked.get("base"), _winner(study)
+    own: Mapping[str, Any] = _axis_values(study, trials, config)
+    known: Mapping[str, Any] = _axis_values(study, trials, baseline_id(study))
+    if isinstance(base, Mapping) and base:
+        known = dict(leaves(base))
+        own = dict(leaves(winner)) if winner and config == study.evidence.get("config_id") else own
+    shared = [path for path in own if path in known]
+    differing = [path for path in shared if axis_value(own[path]) != axis_value(known[path])]
+    preset = dig(study.asked, "question", "preset")
+    start = f"the {preset} preset" if preset else "the baseline"
+    if not differing:
+        return f"It is {start} itself." if config == baseline_id(study) else ""
+    told = [f"{path} {axis_value(own[path]).replace(ABSENT, 'none')}" for path in differing[:MOST_TOLD]]
+    rest = len(differing) - len(told)
+    more = f" and {count(rest, 'more value')}" if rest > 0 else ""
+    return f"It is {start} with {', '.join(told)}{more}."
+
+
+def parameter_table(study: Study, trials: pd.DataFrame, chosen: str | None) -> ParameterTable:
+    """Set the configuration in best/ beside the preset; where study.yaml holds no base, its searched parameters.
+
+    chosen: the config_id that the measurements rank first, where best/ names none.
+    """
+    config = study.evidence.get("config_id") or chosen
     title = f"Configuration {short_id(str(config))}" if config else "Configuration"
     base, winner = study.asked.get("base"), _winner(study)
     if isinstance(base, Mapping) and base and winner:

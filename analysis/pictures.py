@@ -16,7 +16,7 @@ HEAVIEST = 700_000
 
 @dataclass(frozen=True)
 class Picture:
-    """One image of the page."""
+    """One image of the page; width, height: on the page, each pixel of it enlarged to several."""
 
     title: str
     uri: str
@@ -24,8 +24,11 @@ class Picture:
     height: int
 
 
-def load_picture(path: Path, title: str) -> Picture | None:
-    """Read an image file for the page; None when it is missing or is no image that can be decoded."""
+def load_picture(path: Path, title: str, magnified: int = 1) -> Picture | None:
+    """Read an image file for the page; None when it is missing or is no image that can be decoded.
+
+    magnified: how many times as large it is to be shown, where it is not scaled down.
+    """
     if not path.is_file():
         return None
     try:
@@ -36,11 +39,12 @@ def load_picture(path: Path, title: str) -> Picture | None:
         return None
     if max(image.size) > WIDEST:
         image.thumbnail((WIDEST, WIDEST), Image.Resampling.LANCZOS)
+        magnified = 1
     kind, data = "png", _encode(image, "PNG", optimize=False)
     if len(data) > HEAVIEST:
         kind, data = "jpeg", _encode(image, "JPEG", quality=92, subsampling=0)
     uri = f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
-    return Picture(title, uri, image.width, image.height)
+    return Picture(title, uri, magnified * image.width, magnified * image.height)
 
 
 def _encode(image: Image.Image, form: str, **options: object) -> bytes:

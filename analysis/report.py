@@ -5,7 +5,8 @@ from pathlib import Path
 from analysis.figures.chart import write_charts
 from analysis.figures.registry import draw_ablation, draw_axes, draw_search
 from analysis.leaderboard import to_latex, to_markdown
-from analysis.notebooks.running import execute_notebooks
+from analysis.notebooks.running import make_notebooks
+from analysis.notebooks.showing import nothing_to_show
 from analysis.page import Parts, render_page
 from analysis.tables.registry import make_tables, write_tables
 from analysis.view import View, open_view
@@ -26,7 +27,7 @@ def build_report(study: Path, notebooks: bool = True) -> Path:
     board = _leaderboard(view)
     parts = _parts(view)
     if notebooks:
-        parts.notebooks.extend(execute_notebooks(report))
+        parts.notebooks.extend(make_notebooks(report, nothing_to_show(view)))
     page = render_page(view, parts)
     for suffix, text in board.items():
         write_text(report / "tables" / f"leaderboard.{suffix}", text)

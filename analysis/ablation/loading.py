@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.ablation.measures import KIMG_TO_QUALITY, Measure, measure_called
+from analysis.ablation.naming import arm_names
 from analysis.ablation.plan import Arm, Design, Plan, read_plan
 from analysis.ablation.runs import ELSEWHERE, LOST_RUN, MEASURED, ablation_rows, summarise_runs, yardsticks
 from analysis.results import Study, dig, finite
@@ -77,6 +78,10 @@ class Ablation:
     def kimg(self) -> float:
         """Budget of every run; 0 without a plan."""
         return self.plan.kimg if self.plan else 0.0
+
+    def called(self, arm: int) -> str:
+        """Return what a reader knows an arm by."""
+        return self._names[arm]
 
     def metric(self, dataset: str) -> str:
         """Name of the metric that quality is on a dataset; "quality" where nothing says."""
@@ -151,6 +156,10 @@ class Ablation:
     def confidence(self) -> float:
         """Confidence of a single comparison's interval: higher than .95 where seeds are added while looking."""
         return 1 - self.level()
+
+    @cached_property
+    def _names(self) -> Mapping[int, str]:
+        return arm_names(self.plan) if self.plan else {}
 
     def _ended(self, arm: int) -> pd.DataFrame:
         mine = self._of_arm(arm)

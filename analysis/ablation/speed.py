@@ -66,7 +66,7 @@ def kimg_sides(ablation: Ablation, contrast: Contrast) -> "tuple[pd.Series[float
     for one, other in zip(contrast.without, contrast.having, strict=True):
         quality = threshold(ablation, one)
         if quality is None:
-            return NotEstimable(f"no run of {ablation.arms[one].name} has ended well: there is no quality to reach")
+            return NotEstimable(f"no run of {ablation.called(one)} has ended well: there is no quality to reach")
         without.append(kimg_to_quality(ablation, one, quality))
         having.append(kimg_to_quality(ablation, other, quality))
     return average(without), average(having)

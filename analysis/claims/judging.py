@@ -70,6 +70,20 @@ class Judgement:
     reason: str
     parts: tuple[Judged, ...]
 
+    @property
+    def tested(self) -> bool:
+        """Whether the study asked for a design that tells any of it."""
+        return any(part.tested for part in self.parts)
+
+    @property
+    def said(self) -> str:
+        """Its verdict in words: what was not asked for is not tested, and says nothing against what was."""
+        if not self.tested:
+            return "not tested"
+        whole = all(part.tested for part in self.parts)
+        held = {part.verdict.verdict for part in self.parts if part.tested} == {"supported"}
+        return self.verdict if whole or not held else "tested in part"
+
 
 def judge_claims(ablation: Ablation, claims: Sequence[Claim]) -> list[Judgement]:
     """Judge claims by a study's runs, family by family; what the study did not ask for is told as not tested.
@@ -197,11 +211,9 @@ def _without_survivors(ablation: Ablation, verdict: Verdict, comparison: Compari
 
 def _whole(claim: Claim, parts: Sequence[Judged]) -> Judgement:
     words = [part.verdict.verdict for part in parts]
-    tally = ", ".join(f"{words.count(word)} {word}" for word in get_args(Word) if word in words)
-    untested = sum(not part.tested for part in parts)
+    told = [part.verdict.verdict if part.tested else "not tested" for part in parts]
+    tally = ", ".join(f"{told.count(word)} {word}" for word in (*get_args(Word), "not tested") if word in told)
     reason = f"of {count(len(parts), 'hypothesis', 'hypotheses')}: {tally}"
-    if untested:
-        reason += f" ({untested} not tested)"
     whole: Word = "inconclusive"
     if "refuted" in words:
         whole = "refuted"

@@ -135,7 +135,7 @@ def costs(ablation: Ablation, dataset: str) -> pd.DataFrame:
             means = table.mean()
             rows.append(
                 {
-                    "label": arm.name,
+                    "label": ablation.called(number),
                     "cost": means["seconds"],
                     "quality": means["quality"],
                     "kind": kind,

@@ -5,6 +5,7 @@ from typing import Any
 
 from analysis.ablation.effects import lattice_effects
 from analysis.ablation.loading import Ablation
+from analysis.ablation.naming import strategies_words
 from analysis.ablation.plan import Design
 from analysis.figures import frames
 from analysis.figures.chart import Drawn
@@ -201,7 +202,8 @@ def _drawn_effects(ablation: Ablation, rows: Sequence[dict[str, Any]], dataset: 
             figure,
             f"On {dataset}, {amount(ablation.kimg)} kimg: improvement in {unit} with its {_percent(ablation)} "
             f"interval, by seed; n is seeds{f', up to {lost} more were lost' if lost else ''}. Grey where the interval "
-            f"holds 0. Grey box: less than matters, {100 * ablation.smallest_effect:g}% of the value without it.",
+            f"holds 0. Grey box: less than matters, {100 * ablation.smallest_effect:g}% of the value without it. "
+            f"{strategies_words(frame['name'])}".rstrip(),
         )
     )
 

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from analysis.axes import Axis
-from analysis.figures import axes, searched, trials
+from analysis.figures import axes, parallel, searched, trials
 from analysis.figures.chart import Drawn
 from analysis.formatting import amount, short_names
 from analysis.leaderboard import configuration_name
@@ -72,15 +72,19 @@ def coordinates(view: View) -> Drawn | None:
     chosen = view.full_length
     shown = _by_importance(view)
     names = short_names([axis.path for axis in view.study.axes])
-    figure = searched.parallel_coordinates(chosen, shown, names, view.quality)
-    left = len(shown) - searched.MOST_AXES
+    figure = parallel.parallel_coordinates(chosen, shown, names, view.quality)
+    varied = len(parallel.varying(chosen, shown))
+    left, same, tenth = varied - parallel.MOST_AXES, len(shown) - varied, parallel.coloured(len(chosen))
     return (
         None
         if figure is None
         else Drawn(
             figure,
-            f"{count(len(chosen), 'search trial')} measured at full length, one line each. "
+            f"{count(len(chosen), 'search trial')} measured at full length, one line each, down to its quality. "
+            f"Orange: the best{f'; blue: the best tenth, {tenth} trials' if tenth else ''}. "
+            "Those that took one choice stand side by side, the best at the left. "
             + (f"{count(left, 'further parameter')} had no room. " if left > 0 else "")
+            + (f"{count(same, 'further parameter')} took one value only. " if same else "")
             + "The search tries good regions more often: a bundle is a hint, not an effect.",
         )
     )

@@ -120,6 +120,16 @@ def draw_one(view: View, name: str) -> Iterator[Chart]:
     return (Chart(f"{name}-{file_name(dataset)}", "ablation", each) for dataset, each in made if each is not None)
 
 
+def without(name: str) -> str:
+    """Say why a figure that is not there is not; raise KeyError for a name that no figure has."""
+    told = {figure.name: figure.without for figure in SEARCH}
+    if name in told:
+        return told[name]
+    figure = {figure.name: figure for figure in ABLATION}[name]
+    wanted = f" (ablate.designs: {' or '.join(figure.needs)})" if figure.needs else ""
+    return f"No figure of {figure.shows}: not asked for{wanted}, or too few of its runs have ended well."
+
+
 def file_name(path: str) -> str:
     """Turn a path of the config, or a dataset, into a part of a file's name."""
     return "".join(sign if sign.isalnum() or sign in "._-" else "_" for sign in path)

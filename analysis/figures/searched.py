@@ -1,15 +1,12 @@
-"""What the search saw as a whole: parallel coordinates, importance, and quality against cost."""
+"""What the search saw as a whole: importance, and quality against cost."""
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from analysis.axes import Axis
 from analysis.figures.style import (
     BEST,
     GREY,
@@ -19,61 +16,15 @@ from analysis.figures.style import (
     PALETTE,
     WIDE,
     canvas,
-    choices_in_order,
     clip,
     log_ticks,
     scale_quality,
     styled,
 )
-from analysis.formatting import ABSENT, axis_value, duration, number
+from analysis.formatting import duration, number
 
-MOST_AXES = 7
-"""Parallel axes that still can be read."""
-
-MOST_TICKS = 6
 LABEL_ROOM = (150, 18)
 """Pixels, across and up, within which two labels would touch."""
-
-BEST_SHARE = 0.1
-"""Of the trials, drawn in colour."""
-
-
-@styled
-def parallel_coordinates(
-    trials: pd.DataFrame, axes_shown: Sequence[Axis], labels: Mapping[str, str], quality: str
-) -> Figure | None:
-    """Draw each trial as a line through its values; the best tenth in colour, the best of all thick.
-
-    trials: one row a trial, with quality and one column an axis. A trial without an axis passes below it, at "not set".
-    None with fewer than two axes or three trials.
-    """
-    shown = [axis for axis in axes_shown if trials[axis.path].nunique(dropna=False) > 1][:MOST_AXES]
-    if len(shown) < 2 or len(trials) < 3:
-        return None
-    figure, axes = canvas((WIDE[0] + 0.6, 3.6))
-    places = [_placed(trials[axis.path], axis) for axis in shown]
-    heights = np.column_stack([place for place, _ in places])
-    best = trials["quality"].rank(method="first") <= max(1, round(BEST_SHARE * len(trials)))
-    for chosen, colour, alpha, width in ((~best, GREY, 0.35, 0.7), (best, PALETTE[0], 0.85, 1.1)):
-        _lines(axes, heights[chosen.to_numpy()], colour, alpha, width)
-    winner = int(np.argmin(trials["quality"].to_numpy()))
-    _lines(axes, heights[[winner]], BEST, 1.0, 2.6)
-    for at, (_, ticks) in enumerate(places):
-        axes.axvline(at, color=INK, lw=0.8)
-        for height, text in ticks:
-            axes.annotate(
-                clip(text, 12), (at, height), xytext=(3, 0), textcoords="offset points", fontsize=7.5, va="center",
-                bbox={"facecolor": "#ffffff", "alpha": 0.75, "lw": 0, "pad": 0.6},
-            )  # fmt: skip
-    axes.set_xticks(range(len(shown)), [clip(labels[axis.path], 24) for axis in shown], rotation=28, ha="right",
-                    rotation_mode="anchor")  # fmt: skip
-    axes.set_yticks([])
-    axes.set_ylim(-0.2, 1.06)
-    axes.set_xlim(-0.1, len(shown) - 0.55)
-    axes.grid(visible=False)
-    axes.spines[:].set_visible(False)
-    axes.set_title(f"orange: best {quality}; blue: best tenth", loc="left", fontsize=8.5, color=INK)
-    return figure
 
 
 @styled
@@ -165,33 +116,3 @@ def _front(points: pd.DataFrame) -> list[Any]:
     ordered = points.sort_values(["cost", "quality"], kind="stable")
     lowest = ordered["quality"].cummin().shift(fill_value=np.inf)
     return ordered.index[ordered["quality"] < lowest].tolist()
-
-
-def _placed(values: "pd.Series[Any]", axis: Axis) -> tuple[np.ndarray, list[tuple[float, str]]]:
-    """Return heights in [0, 1] of an axis' values, -0.12 for what is not set, and its labelled heights."""
-    missing = values.isna().to_numpy()
-    if axis.kind == "choice":
-        names = values.map(axis_value).replace(ABSENT, "not set")
-        order = choices_in_order(values)
-        step = max(len(order) - 1, 1)
-        heights = {name: at / step for at, name in enumerate(order)}
-        found = names.map(heights).to_numpy(dtype=float)
-        ticks = [(heights[name], name) for name in order[:: max(1, len(order) // MOST_TICKS)]]
-    else:
-        known = values.astype(float)
-        log = axis.kind == "log" and bool((known.dropna() > 0).all())
-        scaled = np.log(known) if log else known
-        low, high = scaled.min(), scaled.max()
-        found = (np.asarray(scaled, dtype=float) - low) / (high - low or 1.0)
-        ticks = [(0.0, axis_value(float(known.min()))), (1.0, axis_value(float(known.max())))]
-    if missing.any():
-        ticks = [(-0.12, "not set"), *ticks]
-    return np.where(missing, -0.12, found), ticks
-
-
-def _lines(axes: Any, heights: np.ndarray, colour: str, alpha: float, width: float) -> None:
-    if len(heights):
-        lines = [np.column_stack([np.arange(len(row)), row]) for row in heights]
-        axes.add_collection(
-            LineCollection(lines, colors=colour, alpha=alpha, linewidths=width, rasterized=len(heights) > MANY)
-        )

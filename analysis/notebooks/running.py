@@ -37,21 +37,39 @@ START = 120
 
 @dataclass(frozen=True)
 class Executed:
-    """A notebook as it came out; `said` is for the page."""
+    """A notebook as it came out; `said` is for the page, `kept` whether there is a file of it."""
 
     name: str
     well: bool
     said: str
+    kept: bool = True
 
 
 def read_notebook(name: str, parameters: Mapping[str, Any]) -> nbformat.NotebookNode:
-    """Return a notebook with its parameters set as papermill does: in a cell after the one tagged `parameters`."""
+    """Return a notebook with these parameters in the cell tagged `parameters`, or in one of its own before all others.
+
+    The tag stays, so that papermill can set them again.
+    """
     notebook = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
-    tagged = [at for at, cell in enumerate(notebook.cells) if "parameters" in cell.metadata.get("tags", ())]
     source = "\n".join(f"{key} = {value!r}" for key, value in parameters.items())
-    cell = nbformat.v4.new_code_cell(source, id="injected", metadata={"tags": ["injected-parameters"]})
-    notebook.cells.insert(tagged[0] + 1 if tagged else 0, cell)
+    for cell in notebook.cells:
+        if "parameters" in cell.metadata.get("tags", ()):
+            cell.source = f"{source}  # the folder of a study, from here"
+            return notebook
+    cell = nbformat.v4.new_code_cell(source, id="parameters", metadata={"tags": ["parameters"]})
+    notebook.cells.insert(0, cell)
     return notebook
+
+
+def make_notebooks(report: Path, without: Mapping[str, str]) -> list[Executed]:
+    """Execute the notebooks on the study whose report is made in `report`, but those that would have nothing to show.
+
+    without: why, by name; a file that an earlier report wrote of one of them is removed.
+    """
+    for name in without:
+        (report / "notebooks" / f"{name}.ipynb").unlink(missing_ok=True)
+    made = {each.name: each for each in execute_notebooks(report, tuple(name for name in NAMES if name not in without))}
+    return [made.get(name) or Executed(name, False, f"not made, {without[name]}", kept=False) for name in NAMES]
 
 
 def execute_notebooks(report: Path, names: tuple[str, ...] = NAMES) -> list[Executed]:
@@ -92,7 +110,7 @@ async def _execute_all(folder: Path, names: tuple[str, ...]) -> list[Executed]:
                     found.append(await _execute(kernel, client, name, folder))
         except (RuntimeError, OSError, TimeoutError) as error:
             told = f"not executed: {first_line(error)[:LETTERS]}"
-            found += [Executed(name, False, told) for name in names[len(found) :]]
+            found += [Executed(name, False, told, kept=False) for name in names[len(found) :]]
     return found
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from analysis.ablation.effects import changes
 from analysis.ablation.loading import Ablation, Standing
+from analysis.ablation.naming import STRATEGY_WORDS
 from analysis.ablation.plan import Design
 from analysis.formatting import amount, axis_value, status_words, value_in_words
 from analysis.results import Study
@@ -38,13 +39,9 @@ def caption(ablation: Ablation, text: str, arms: Iterable[int] = ()) -> str:
 
 
 def ask_for(what: str, designs: Sequence[str], more: str = "") -> str:
-    """Say what would make a table that has no rows."""
-    wanted = " or ".join(designs)
-    return (
-        f"No row: the study has no {what}. Ask for it in the study's file, ablate: {{designs: [{designs[0]}]{more}}}"
-        + (f" ({wanted})" if len(designs) > 1 else "")
-        + ", and run ignm ablate."
-    )
+    """Say what would make a table that has no rows: "no factorial design; ablate: {designs: [factorial]} makes one"."""
+    others = f" (or {', '.join(designs[1:])})" if len(designs) > 1 else ""
+    return f"no {what}; ablate: {{designs: [{designs[0]}]{more}}}{others} makes one"
 
 
 def arm_notes(ablation: Ablation, arms: Iterable[int]) -> list[str]:
@@ -73,6 +70,13 @@ def interval_note(ablation: Ablation) -> list[str]:
     return [f"{text}."]
 
 
+def brackets(ablation: Ablation) -> str:
+    """Say within a caption what stands in brackets."""
+    first, last = ablation.looks
+    more = f" (of improvements {100 * ablation.confidence:.1f}%)" if first < last else ""
+    return f"in brackets 95% t intervals{more}"
+
+
 def standing_words(standing: Standing) -> str:
     """Say which seeds are lost, not run or not comparable; empty where none is."""
     parts = [f"lost {_seeds(seeds)} ({status_words(status)})" for status, seeds in standing.lost.items()]
@@ -89,12 +93,16 @@ def runs_words(standing: Standing) -> str:
     return f"{len(standing.measured)} of {asked}"
 
 
-def change_notes(ablation: Ablation, design: Design, baseline: int, improved: int) -> list[str]:
-    """Say what each strategy changes on the way from the baseline to the improved model."""
+def change_notes(
+    ablation: Ablation, design: Design, baseline: int, improved: int, only: str | None = None
+) -> list[str]:
+    """Say what each strategy, or one of them, changes on the way from the baseline to the improved model."""
     found = changes(ablation.arms[baseline], ablation.arms[improved])
     return [
-        f"{capital(strategy)} on {design.dataset}, {design.baseline} to {design.improved}: {values_words(values)}."
+        f"{capital(strategy)} ({STRATEGY_WORDS.get(strategy, strategy)}) on {design.dataset}, {design.baseline} to "
+        f"{design.improved}: {values_words(values)}."
         for strategy, values in found.items()
+        if only in (None, strategy)
     ]
 
 
@@ -121,5 +129,5 @@ def _seeds(seeds: Sequence[int]) -> str:
 
 
 def _called(ablation: Ablation, number: int) -> str:
-    arm = ablation.arms[number]
-    return f"{arm.name} on {arm.dataset}" if len(ablation.datasets) > 1 else arm.name
+    name = ablation.called(number)
+    return f"{name} on {ablation.arms[number].dataset}" if len(ablation.datasets) > 1 else name

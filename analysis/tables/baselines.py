@@ -9,7 +9,7 @@ from analysis.ablation.plan import IMPROVED, Design
 from analysis.formatting import number
 from analysis.statistics.across import Across, interquartile_mean, log_improvement, probability_of_improvement
 from analysis.statistics.estimates import NotEstimable, mean_estimate
-from analysis.tables.about import arm_notes, ask_for, caption, interval_note, runs_words
+from analysis.tables.about import arm_notes, ask_for, brackets, caption, interval_note, runs_words
 from analysis.tables.marking import marks
 from analysis.tables.table import Cell, Column, Table, estimate, share, words
 from analysis.view import View
@@ -38,7 +38,7 @@ def baselines(view: View) -> Table:
         title="The baselines and the improved model",
         caption=caption(
             ablation,
-            "Means over seeds with 95% t intervals. Quality and stability are better the lower, diversity the nearer "
+            f"Means over seeds, {brackets(ablation)}. Quality and stability are better the lower, diversity the nearer "
             "to 1 (the real images'); seconds are those of training on the hardware it ran on.",
             arms,
         ),

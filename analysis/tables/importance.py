@@ -23,7 +23,7 @@ def importance(view: View) -> Table:
     if isinstance(found, NotEstimable):
         return Table(
             "importance", TITLE, f"{capital(study_id(view.study))}.", COLUMNS, (), (CAVEAT,),
-            f"No row: {found.reason}. It needs a search of more trials.",
+            f"{found.reason}; a longer search makes one",
         )  # fmt: skip
     strategies = {axis.path: axis.strategy for axis in view.study.axes}
     notes = [found.caveat]

@@ -39,8 +39,7 @@ def metrics(view: View) -> Table:
         columns=COLUMNS,
         rows=rows,
         notes=(*((_READ,) if rows else ()), *(arm_notes(view.ablation, arms) if rows and arms else ())),
-        empty="No row: nothing was measured beside quality and diversity. Ask for it in the study's file, as "
-        "evaluation: {metrics: [precision, recall]}.",
+        empty="nothing but quality and diversity was measured; evaluation: {metrics: [precision, recall]} makes some",
     )
 
 

@@ -10,7 +10,7 @@ from analysis.ablation.plan import Design
 from analysis.formatting import value_in_words
 from analysis.statistics.estimates import Estimate, mean_estimate
 from analysis.statistics.multiplicity import benjamini_hochberg
-from analysis.tables.about import arm_notes, ask_for, caption, interval_note, runs_words
+from analysis.tables.about import arm_notes, ask_for, brackets, caption, interval_note, runs_words
 from analysis.tables.marking import marks
 from analysis.tables.table import Cell, Column, Table, estimate, probability, share, words
 from analysis.view import View
@@ -62,7 +62,11 @@ def options(strategy: str, title: str) -> Callable[[View], Table]:
         return Table(
             name=f"{strategy}-options",
             title=title,
-            caption=caption(ablation, "One option changed at a time, all else as it is. Means over seeds.", arms),
+            caption=caption(
+                ablation,
+                f"One option changed at a time, all else as it is. Means over seeds, {brackets(ablation)}.",
+                arms,
+            ),
             columns=COLUMNS,
             rows=tuple(rows),
             notes=(*notes, *_refused(designs), *arm_notes(ablation, arms)),

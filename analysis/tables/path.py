@@ -5,7 +5,7 @@ from analysis.ablation.contrasts import contrasts_of
 from analysis.ablation.loading import Ablation
 from analysis.ablation.plan import Design
 from analysis.statistics.estimates import mean_estimate
-from analysis.tables.about import arm_notes, ask_for, caption, interval_note
+from analysis.tables.about import arm_notes, ask_for, brackets, caption, interval_note
 from analysis.tables.table import Cell, Column, Table, estimate, joined, share, whole, words
 from analysis.view import View
 from spaces.designs import FOLLOWING, KINDS
@@ -37,7 +37,7 @@ def path(view: View) -> Table:
     return Table(
         name="path",
         title="The way from the baseline to the improved model",
-        caption=caption(ablation, "One change a round, the one that helps most.", arms),
+        caption=caption(ablation, f"One change a round, the one that helps most; {brackets(ablation)}.", arms),
         columns=COLUMNS,
         rows=tuple(row for design in designs for row in _rows(ablation, design)),
         notes=(*([*interval_note(ablation), *notes] if designs else ()), *arm_notes(ablation, arms)),

@@ -10,7 +10,7 @@ from analysis.ablation.speed import AS_GOOD, threshold, times
 from analysis.formatting import amount, axis_value, interval
 from analysis.statistics.estimates import NotEstimable
 from analysis.statistics.survival import Speedup, Survival, Times, speedup, survival
-from analysis.tables.about import arm_notes, ask_for, caption, change_notes
+from analysis.tables.about import arm_notes, ask_for, brackets, caption, change_notes
 from analysis.tables.table import Cell, Column, Table, estimate, probability, whole, words
 from analysis.view import View
 from ignm.errors import IgnmError
@@ -45,7 +45,8 @@ def pretraining(view: View) -> Table:
         title="How soon, by where training begins",
         caption=caption(
             ablation,
-            f"Kimg until a run first came to {AS_GOOD:g} times the mean quality that the runs without it end at.",
+            f"Kimg until a run first came to {AS_GOOD:g} times the mean quality that the runs without it end at; "
+            f"{brackets(ablation)}.",
             arms,
         ),
         columns=COLUMNS,
@@ -59,8 +60,8 @@ def _empty(ablation: Ablation) -> str:
     alike = [design for design in ablation.of(*WITH_TWINS) if STRATEGY in design.same]
     if alike:
         return (
-            f"No row: {alike[0].improved} begins training as {alike[0].baseline} does. Let the improved model begin "
-            "otherwise (init.checkpoint, init.reconstruction or other weights in its file) and run ignm ablate."
+            f"{alike[0].improved} begins training as {alike[0].baseline} does; another init.checkpoint, "
+            "init.reconstruction or init.features of the improved model makes one"
         )
     return ask_for(f"pair of arms that differ in the strategy {STRATEGY}", WITH_TWINS)
 
@@ -149,4 +150,5 @@ def _named(ablation: Ablation, number: int) -> str:
     arm = ablation.arms[number]
     beginning = {path: value for path, value in arm.parameters.items() if _begins(path)}
     told = ", ".join(f"{path} {axis_value(value)}" for path, value in beginning.items())
-    return f"{arm.name} ({told})" if told and len(told) < 40 else arm.name
+    name = ablation.called(number)
+    return f"{name} ({told})" if told and len(told) < 40 else name

@@ -59,10 +59,15 @@ def make_tables(view: View) -> dict[str, Table]:
 
 
 def write_tables(tables: Mapping[str, Table], folder: Path) -> list[Path]:
-    """Write each table as folder/NAME.csv, .md and .tex, each file atomically; return their paths."""
-    texts = {
-        folder / f"{name}.{suffix}": write(table) for name, table in tables.items() for suffix, write in WRITERS.items()
-    }
-    for file, text in texts.items():
-        write_text(file, text)
-    return list(texts)
+    """Write each table that has a row as folder/NAME.csv, .md and .tex, each file atomically; return their paths.
+
+    What an earlier report wrote of a table that has none now is removed.
+    """
+    files = {(name, suffix): folder / f"{name}.{suffix}" for name in tables for suffix in WRITERS}
+    texts = {at: WRITERS[at[1]](tables[at[0]]) for at in files if tables[at[0]].rows}
+    for at, file in files.items():
+        if at in texts:
+            write_text(file, texts[at])
+        else:
+            file.unlink(missing_ok=True)
+    return [files[at] for at in texts]

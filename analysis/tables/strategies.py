@@ -4,12 +4,13 @@ from analysis.ablation.comparing import compare
 from analysis.ablation.contrasts import Contrast
 from analysis.ablation.effects import added_alone, lattice_effects, lattice_shares, left_out
 from analysis.ablation.loading import Ablation
+from analysis.ablation.naming import strategies_words
 from analysis.ablation.plan import Design
 from analysis.statistics.estimates import Estimate, NotEstimable
 from analysis.statistics.factorial import Effects
 from analysis.statistics.multiplicity import benjamini_hochberg, holm
 from analysis.statistics.shapley import Shares
-from analysis.tables.about import arm_notes, ask_for, caption, change_notes, interval_note
+from analysis.tables.about import arm_notes, ask_for, brackets, caption, change_notes, interval_note
 from analysis.tables.table import Cell, Column, Table, estimate, joined, probability, share, words
 from analysis.view import View
 from spaces.designs import LATTICES, OF_STRATEGIES
@@ -46,6 +47,7 @@ def strategies(view: View) -> Table:
     designs = ablation.of(*OF_STRATEGIES)
     arms = [arm for design in designs for arm in design.numbers]
     groups = _groups(designs)
+    named = [name for name in BUNDLES if any(_about(design, name) for design in designs)]
     notes = [*(interval_note(ablation) if designs else ()), *_HOW] if designs else []
     for group in groups.values():
         notes += _same(group[0])
@@ -54,7 +56,12 @@ def strategies(view: View) -> Table:
     return Table(
         name="strategies",
         title="What each strategy did",
-        caption=caption(ablation, "Improvements of the quality, in its own unit, paired by seed.", arms),
+        caption=caption(
+            ablation,
+            f"Improvements of the quality, in its own unit, paired by seed; {brackets(ablation)}. "
+            f"{strategies_words(named)}".rstrip(),
+            arms,
+        ),
         columns=COLUMNS,
         rows=tuple(row for group in groups.values() for row in _rows(ablation, group)),
         notes=(*notes, *arm_notes(ablation, arms)),
@@ -75,7 +82,9 @@ def interactions(view: View) -> Table:
     return Table(
         name="interactions",
         title="What the strategies do together",
-        caption=caption(ablation, "Interactions of two strategies in the quality, in its own unit.", arms),
+        caption=caption(
+            ablation, f"Interactions of two strategies in the quality, in its own unit; {brackets(ablation)}.", arms
+        ),
         columns=TOGETHER,
         rows=tuple(row for design in designs for row in _pairs(ablation, design)),
         notes=(*([*interval_note(ablation), *notes] if designs else ()), *arm_notes(ablation, arms)),

@@ -14,11 +14,12 @@ Mark = Literal["best", "tied"]
 
 @dataclass(frozen=True)
 class Column:
-    """A column, of numbers or of words."""
+    """A column, of numbers or of words; always: shown though every row says the same."""
 
     key: str
     title: str
     numeric: bool = False
+    always: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """One table; where it has no rows, `empty` says what would make them.
+    """One table; where it has no rows, `empty` says why, and what would make them: words within a sentence.
 
     caption: what it shows and on what it rests; notes: sentences below it.
     """
@@ -82,7 +83,7 @@ class Table:
         return [[row[at].shown for row in self.rows] for at in range(len(self.columns))]
 
     def _is_same(self, at: int, texts: set[str]) -> bool:
-        several, words = len(self.rows) > 1, not self.columns[at].numeric
+        several, words = len(self.rows) > 1, not (self.columns[at].numeric or self.columns[at].always)
         return several and words and len(texts) == 1 and texts != {ABSENT}
 
     @property

@@ -1,6 +1,9 @@
 """Table 7: the verdicts on the claims."""
 
+from collections.abc import Sequence
+
 from analysis.ablation.loading import Ablation
+from analysis.ablation.naming import left_out_words
 from analysis.claims.judging import Judged, Judgement
 from analysis.statistics.estimates import Estimate
 from analysis.tables.about import arm_notes, caption
@@ -15,7 +18,7 @@ COLUMNS = (
     Column("measure", "Measure"),
     Column("effect", "Effect", numeric=True),
     Column("smallest", "Least that matters", numeric=True),
-    Column("verdict", "Verdict"),
+    Column("verdict", "Verdict", always=True),
     Column("more_seeds", "More seeds"),
 )
 
@@ -23,16 +26,27 @@ COLUMNS = (
 def verdicts(view: View) -> Table:
     """Return each hypothesis with its effect, interval and verdict, and each claim's verdict as a whole."""
     ablation = view.ablation
-    parts = [part for judgement in view.judgements for part in judgement.parts]
+    parts = [part for judgement in view.judgements for part in judgement.parts if part.tested]
+    untested = untested_words(view.judgements)
     arms = [arm for part in parts if part.comparison for arm in part.comparison.contrast.arms]
     return Table(
         name="verdicts",
         title="What became of the claims",
-        caption=caption(ablation, "Effects are paired by seed and above 0 where the claim says so.", arms),
+        caption=caption(
+            ablation,
+            "Effects are paired by seed and above 0 where the claim says so; in brackets the interval that decided.",
+            arms,
+        ),
         columns=COLUMNS,
         rows=tuple(_row(ablation, part) for part in parts),
-        notes=(*_wholes(view.judgements), *_how(ablation, parts), *_reasons(parts), *arm_notes(ablation, arms)),
-        empty="No claim is stated.",
+        notes=(
+            *(_wholes(view.judgements) if parts else ()),
+            *(_how(ablation, parts) if parts else ()),
+            *_reasons(parts),
+            *untested,
+            *arm_notes(ablation, arms),
+        ),
+        empty="no design of this study tests a claim",
     )
 
 
@@ -46,8 +60,24 @@ def contrast_words(ablation: Ablation, part: Judged) -> str:
     pairs = len(hypothesis.contrast.without)
     if pairs > 1:
         return f"{hypothesis.name} on and off, from {hypothesis.baseline} ({count(pairs, 'pair')})"
-    one, other = (ablation.arms[side[0]].name for side in (hypothesis.contrast.without, hypothesis.contrast.having))
+    if hypothesis.design.design == "leave_one_out":
+        return left_out_words(hypothesis.design.improved, hypothesis.name)
+    one, other = (ablation.called(side[0]) for side in (hypothesis.contrast.without, hypothesis.contrast.having))
     return f"{other} against {one}"
+
+
+def untested_words(judgements: Sequence[Judgement]) -> list[str]:
+    """Say in one sentence which claims, or parts of them, the study does not test, and why; nothing if it tests all."""
+    told = []
+    for each in judgements:
+        reasons: dict[str, list[str]] = {}
+        for part in each.parts:
+            if not part.tested:
+                reasons.setdefault(part.hypothesis.untested.rstrip("."), []).append(part.hypothesis.name)
+        for why, names in reasons.items():
+            about = f" against {' and '.join(dict.fromkeys(names))}" if each.tested else ""
+            told.append(f"\u201c{each.claim.text}\u201d{about} ({why})")
+    return [f"Not tested by this study: {'; '.join(told)}."] if told else []
 
 
 def _row(ablation: Ablation, part: Judged) -> tuple[Cell, ...]:
@@ -60,14 +90,15 @@ def _row(ablation: Ablation, part: Judged) -> tuple[Cell, ...]:
         effect = Cell(verdict.value, n=verdict.n, lost=verdict.lost, why=verdict.reason)
     return (
         words(part.hypothesis.claim.id), words(dataset), words(contrast_words(ablation, part)), words(name), effect,
-        Cell(part.smallest_effect), words(verdict.verdict if part.tested else "not tested"), words(more),
+        Cell(part.smallest_effect), words(verdict.verdict), words(more),
     )  # fmt: skip
 
 
-def _wholes(judgements: list[Judgement]) -> list[str]:
+def _wholes(judgements: Sequence[Judgement]) -> list[str]:
     return [
-        f"{capital(each.claim.id)}: \"{each.claim.text}\": {each.verdict}; {each.reason}."
+        f"{capital(each.claim.id)}: \"{each.claim.text}\": {each.said}; {each.reason}."
         for each in judgements
+        if each.tested
     ]  # fmt: skip
 
 

@@ -104,7 +104,7 @@ def _tabular(table: Table, rows: Sequence[tuple[Cell, ...]]) -> list[str]:
 def sentences(table: Table) -> list[str]:
     """Return what stands below a table: why it is empty, what the marks mean, the reasons by letter, the notes."""
     return [
-        *([table.empty] if table.empty and not table.rows else []),
+        *([f"No row: {table.empty}."] if table.empty and not table.rows else []),
         *([LEGEND] if table.marked else []),
         *(f"({name}) {why}." if not why.endswith(".") else f"({name}) {why}" for why, name in table.reasons.items()),
         *table.notes,

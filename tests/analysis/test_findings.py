@@ -30,8 +30,8 @@ def test_headline_states_mean_spread_seeds_length_and_improvement(maker):
     finding = finding_of(maker, baseline())
     assert finding.support == "confirmed"
     assert finding.headline == (
-        "Best configuration: aaa — fd_tiny 12.3 ± 0.4 (2 fresh seeds, 120 kimg), 31% below the dcgan baseline (17.8), "
-        "within seed noise"
+        "Best configuration: aaa — fd_tiny 12.3 ± 0.4 (mean ± SD of 2 fresh seeds, 120 kimg), 31% below the dcgan "
+        "baseline (17.8), within seed noise"
     )
     assert any("winner's curse" in text for text in finding.caveats)
     assert any("Only 2 seeds" in text for text in finding.caveats)
@@ -75,7 +75,7 @@ def test_a_baseline_whose_fresh_seeds_all_diverged_is_not_replaced_by_its_search
     confirm(maker, "aaa", [12.0, 12.6])
     confirm(maker, "base", [400.0, 500.0], status="diverged")
     finding = finding_of(maker, baseline())
-    assert finding.headline.endswith("(2 fresh seeds, 120 kimg)")
+    assert finding.headline.endswith("(mean ± SD of 2 fresh seeds, 120 kimg)")
     assert "Not compared with the dcgan baseline: all its confirm seeds were lost." in finding.caveats
 
 
@@ -234,7 +234,7 @@ def test_evidence_without_measurements_is_only_recorded(maker):
         maker, {"config_id": "aaa", "mean": 12.3, "sd": 0.4, "seeds": [1, 2], "kimg": 120, "metric": "m"}
     )
     assert finding.support == "recorded"
-    assert finding.headline == "Recorded as best: aaa — fd_tiny 12.3 ± 0.4 (2 seeds, 120 kimg)"
+    assert finding.headline == "Recorded as best: aaa — fd_tiny 12.3 ± 0.4 (mean ± SD of 2 seeds, 120 kimg)"
 
 
 def test_runner_up_within_noise_is_said(maker):
@@ -242,3 +242,37 @@ def test_runner_up_within_noise_is_said(maker):
     confirm(maker, "bbb", [12.5, 14.4])
     finding = finding_of(maker)
     assert any("the next configuration, bbb" in text and "not distinguishable" in text for text in finding.details)
+
+
+def test_the_best_configuration_is_told_by_what_it_changes(maker):
+    for name, width, policy in (("aaa", 96, "ada"), ("base", 64, None)):
+        confirm(maker, name, [12.0, 12.6], **{"generator.width": width, "augment.policy": policy, "x.same": 1})
+    finding = finding_of(maker, None, {"base_config_id": "base", "question": {"preset": "dcgan"}})
+    assert finding.what == "It is the dcgan preset with generator.width 96, augment.policy ada."
+    maker.rows.clear()
+    confirm(maker, "base", [12.0, 12.6], **{"generator.width": 64})
+    assert finding_of(maker, None, {"base_config_id": "base"}).what == "It is the baseline itself."
+    maker.rows.clear()
+    confirm(maker, "ccc", [12.0, 12.6], **{"generator.width": 64})
+    assert finding_of(maker, None, {"base_config_id": "base"}).what == ""
+
+
+@pytest.mark.parametrize(
+    ("kept", "said"),
+    [
+        (
+            {"trial": "t", "quality": 12.0},
+            "those of its best seed (t: 12.0); the number above is the mean over its 2 seeds",
+        ),
+        ({"trial": "t", "quality": 12.6}, "those of one of its seeds (t: 12.6)"),
+        ({"trial": "t", "quality": 12.0, "config_id": "bbb"}, ""),
+        ({"trial": "t", "quality": 12.0, "seeds": [11]}, ""),
+        ({}, ""),
+    ],
+)
+def test_whose_weights_are_kept_is_said_beside_the_mean(maker, kept, said):
+    confirm(maker, "aaa", [12.0, 12.6])
+    evidence = {"config_id": "aaa", "seeds": [11, 12], "qualities": [12.0, 12.6]} | kept
+    found = finding_of(maker, evidence).kept
+    assert said in found
+    assert bool(found) == bool(said)

@@ -32,9 +32,11 @@ def test_the_verdicts_come_first_with_effect_interval_and_seeds(tmp_path):
     assert page.index('id="conclusions"') < page.index('id="tables"') < page.index('id="ablation"')
     text = section(page, "conclusions")
     headline = re.search(r'class="headline">(.*?)</p>', text)[1]
-    assert headline.startswith("Supported: A better structure gives a more expressive model")
-    assert "Refuted: Better data gives better images" in headline
-    found = re.search(r"ignm against sagan: fd_tiny improves by ([\d.]+), \d+% of ([\d.]+) \((\d) seeds\)", text)
+    assert headline == "The ablation tested 4 claims: 2 supported, 2 refuted"
+    assert verdicts_of(text)["A better structure gives a more expressive model"] == "supported"
+    assert verdicts_of(text)["Better data gives better images"] == "refuted"
+    assert "Not tested" not in text
+    found = re.search(r"ignm against sagan: fd_tiny is better by ([\d.]+), \d+% of ([\d.]+) \((\d) seeds\)", text)
     rows = pd.DataFrame(made.rows())
     last = rows[rows["point"] == 80.0].groupby("arm")["quality"].mean()
     sagan, ignm = last[made.number("sagan")], last[made.number(STRATEGIES)]
@@ -42,6 +44,40 @@ def test_the_verdicts_come_first_with_effect_interval_and_seeds(tmp_path):
     assert float(found[2]) == pytest.approx(sagan, abs=0.05)
     assert found[3] == "5"
     assert "data.mirror true" in text.split("What was switched on")[1]
+
+
+def verdicts_of(text):
+    """What stands beside each claim."""
+    return {claim: word for word, claim in re.findall(r'<li data-verdict="([a-z ]+)">.*?<strong>(.*?)</strong>', text)}
+
+
+def test_only_claims_that_were_tested_have_a_verdict(tmp_path):
+    page = page_of(planted(tmp_path, strategies=("data", "loss")).leave_one_out().write())
+    text = section(page, "conclusions")
+    assert "The ablation tested 1 claim: 1 refuted" in text
+    assert verdicts_of(text) == {"Better data gives better images": "refuted"}
+    assert text.count("Not tested by this study: ") == 1
+    untested = text.split("Not tested by this study: ")[1].split("</p>")[0]
+    assert "Pretraining makes training faster” (dcgan and ignm do not differ in init" in untested
+    assert "beats DCGAN, WGAN-GP and SAGAN on each dataset” (not asked for: ablate.designs: baselines" in untested
+    assert "nconclusive" not in text
+    assert "dcgan+loss" not in page
+    assert "ignm against itself without its data changes: fd_tiny is " in text
+
+
+def test_what_each_left_out_strategy_held_is_said_beside_the_verdict(tmp_path):
+    text = section(page_of(planted(tmp_path).leave_one_out().write()), "conclusions")
+    switched = text.split("What was switched on")[1]
+    assert "Data (images and augmentation) on faces@32, dcgan to ignm: data.mirror true." in switched
+    assert "Loss (losses and optimisation) on faces@32, dcgan to ignm: loss.adversarial hinge." in switched
+
+
+def test_a_claim_that_was_tested_in_part_says_so(tmp_path):
+    made = Ablated(tmp_path / "study", PLANTED, levels={"wgan-gp": 90.0}, noise=0.3).baselines("wgan-gp")
+    text = section(page_of(made.write()), "conclusions")
+    claim = "The improved model beats DCGAN, WGAN-GP and SAGAN on each dataset"
+    assert verdicts_of(text) == {claim: "tested in part"}
+    assert f"“{claim}” against sagan (not asked for: ablate.baselines has no sagan)" in text
 
 
 def test_a_study_without_a_search_shows_none_of_its_parts(tmp_path):
@@ -60,7 +96,8 @@ def test_a_search_and_an_ablation_stand_side_by_side(tmp_path):
     ]  # fmt: skip
     page = page_of(made.write())
     assert "Best of the search so far: c0" in section(page, "finding")
-    assert page.index('id="conclusions"') < page.index('id="finding"') < page.index('id="leaderboard"')
+    # Who won comes before why.
+    assert page.index('id="finding"') < page.index('id="conclusions"') < page.index('id="leaderboard"')
 
 
 def lose_arms(made):

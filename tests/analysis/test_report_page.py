@@ -75,7 +75,8 @@ def test_golden_facts(page, plausible):
     below = 1 - final["mean"].min() / final.loc["dc9a11", "mean"]
     headline = (
         f"Best configuration: {best} — fd_tiny {final['mean'].min():.1f} ± {final.loc[best, 'std']:.1f} "
-        f"(2 fresh seeds, 120 kimg), {below:.0%} below the dcgan baseline ({final.loc['dc9a11', 'mean']:.1f})"
+        f"(mean ± SD of 2 fresh seeds, 120 kimg), {below:.0%} below the dcgan baseline "
+        f"({final.loc['dc9a11', 'mean']:.1f})"
     )
     assert headline in page.text["finding"]
     assert "winner's curse" in page.text["finding"]
@@ -100,10 +101,54 @@ def test_page_is_well_formed_and_stands_alone(built, page):
     assert re.findall(r"url\((?!#)", text) == []
     for tag, name, value in page.attributes:
         if name in ("src", "href", "xlink:href", "srcset", "data", "poster"):
-            assert value.startswith(("data:image/", "#")), (tag, name, value[:60])
+            assert value.startswith(("data:image/", "#")) or (built.parent / value).is_file(), (tag, name, value[:60])
     references = {value[1:] for _, name, value in page.attributes if name.endswith("href") and value.startswith("#")}
     references |= set(re.findall(r"url\(#([^)]+)\)", text))
     assert references <= set(page.ids) | set(re.findall(r'\bid="([^"]+)"', text))
+
+
+def test_tables_and_what_may_be_taken_away_are_linked(page):
+    linked = {value for tag, name, value in page.attributes if (tag, name) == ("a", "href")}
+    assert {f"tables/defects.{suffix}" for suffix in ("csv", "md", "tex")} <= linked
+    assert {f"tables/leaderboard.{suffix}" for suffix in ("csv", "md", "tex")} <= linked
+    assert {"../best/config.yaml", "../best/evidence.json"} <= linked
+
+
+def test_a_table_without_a_row_is_one_folded_line_and_no_file(built, page):
+    assert {path.stem for path in (built.parent / "tables").iterdir()} == {"leaderboard", "defects"}
+    assert "11 tables have no row in this study" in page.text["tables"]
+    assert "What the strategies do together: no factorial design; ablate: {designs: [factorial]}" in page.text["tables"]
+
+
+def test_the_winner_is_told_in_words_and_whose_weights_are_kept(page, plausible):
+    evidence = json.loads((plausible / "best" / "evidence.json").read_text(encoding="utf-8"))
+    rate = evidence["parameters"]["optim.generator.lr"]
+    assert f"It is the dcgan preset with optim.generator.lr {rate:.4g}" in page.text["finding"]
+    which = "its best seed" if evidence["quality"] == min(evidence["qualities"]) else "one of its seeds"
+    kept = f"The weights in best/ are those of {which} ({evidence['trial']}: {evidence['quality']:.1f})"
+    assert kept in page.text["finding"]
+
+
+def test_faces_are_large_enough_to_be_seen(maker):
+    maker.trial("s0", "a", [20.0])
+    study = maker.write({"config_id": "a"}, {"question": {"data": {"name": "faces", "resolution": 32}}})
+    Image.fromarray(np.zeros((65, 98, 3), np.uint8)).save(study / "best" / "nearest.png")
+    page = page_of(study)
+    assert [(image["width"], image["height"]) for image in page.images] == [("196", "130")]
+    assert page.images[0]["alt"].startswith("First column: generated.")
+
+
+def test_what_every_row_of_the_leaderboard_says_stands_below_it(maker):
+    for number, width in enumerate([32, 64]):
+        maker.trial(f"s{number}", f"c{number}", [20.0 + number], **{"x.width": width, "x.depth": 3})
+    page = page_of(maker.write())
+    head = page.cells[page.cells.index("Rank") :]
+    assert {"x.width", "Configuration", "Quality"} <= set(head[: head.index("Trials")])
+    assert "x.depth" not in head[: head.index("Trials")]
+    said = page.text["leaderboard"].split("In every row: ")[1]
+    assert "x.depth 3" in said
+    assert "kimg 40" in said
+    assert "x.depth" in pd.read_csv(maker.folder / "report" / "tables" / "leaderboard.csv").columns
 
 
 def test_samples_stand_beside_real_images_and_top_trials_follow(page):

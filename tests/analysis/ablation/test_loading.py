@@ -130,3 +130,15 @@ def test_the_level_counts_every_look(tmp_path):
     # Six looks: between Bonferroni's and none at all.
     assert 0.05 / 6 <= again.level() < 0.04
     assert again.confidence == 1 - again.level()
+
+
+def test_an_arm_of_leave_one_out_is_called_by_what_it_lacks(tmp_path):
+    made = Ablated(tmp_path / "one").leave_one_out()
+    ablation = load_ablation(load_study(made.write()))
+    number = made.number(["structure", "init", "loss"])
+    assert ablation.arms[number].name == "dcgan+structure+init+loss"
+    assert ablation.called(number) == "ignm without data"
+    # In a lattice, what is on says more.
+    both = Ablated(tmp_path / "both").factorial().leave_one_out()
+    ablation = load_ablation(load_study(both.write()))
+    assert ablation.called(both.number(["structure", "init", "loss"])) == "dcgan+structure+init+loss"

@@ -15,9 +15,8 @@ from analysis.figures.effects import effects
 from analysis.figures.interactions import interaction_matrix
 from analysis.figures.registry import ABLATION, draw_ablation, draw_one
 from analysis.figures.samples import Strip, read_strip, sample_rows
-from analysis.figures.searched import _front, front_words, parallel_coordinates, pareto
+from analysis.figures.searched import _front, front_words, pareto
 from analysis.figures.waterfall import waterfall
-from analysis.results import load_study
 from analysis.view import open_view
 
 PLANTED = {"data": 0.0, "structure": 20.0, "init": 5.0, "loss": 10.0, ("structure", "loss"): 8.0}
@@ -194,19 +193,6 @@ def test_the_labels_of_samples_lie_within_the_figure():
         place = axes.yaxis.label.get_window_extent()
         assert place.x0 >= 0
         assert place.x1 <= axes.get_window_extent().x0
-
-
-def test_parallel_lines_pass_through_the_values(maker):
-    for at, (rate, policy) in enumerate([(1e-5, "ada"), (1e-4, None), (1e-3, "ada")]):
-        maker.trial(f"s{at}", f"c{at}", [20.0 - at], **{"optim.generator.lr": rate, "augment.policy": policy})
-    study = load_study(maker.write())
-    trials = open_view(study.folder).trials
-    names = {axis.path: axis.path for axis in study.axes}
-    figure = parallel_coordinates(trials, study.axes, names, "fd")
-    lines = [segment for collection in figure.axes[0].collections for segment in collection.get_segments()]
-    heights = {tuple(np.round(line[:, 1], 6)) for line in lines if len(line) == 2 and line[0, 0] == 0}
-    assert {(0.0, 0.0), (0.5, -0.12), (1.0, 0.0)} <= heights
-    assert parallel_coordinates(trials.iloc[:2], study.axes, names, "fd") is None
 
 
 def test_what_was_not_asked_for_is_said(tmp_path):
