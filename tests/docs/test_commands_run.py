@@ -33,13 +33,20 @@ ELSEWHERE = {
 STUDY = {
     "data": {"name": "mine", "resolution": 64},
     "set": {"optim.batch": 8, "generator.width": 8, "discriminator.width": 8, "generator.latent": 8},
-    "space": "first",
+    "space": "mine-space.yaml",
     "budget": {"trials": 2, "kimg": 0.1},
     "confirm": {"top": 1, "seeds": 2},
     "ablate": {"designs": ["leave_one_out"], "seeds": 2, "most_seeds": 2},
     "evaluation": {"images": 64},
 }
-SPACE = {"include": ["quick"]}
+SPACE = {
+    "axes": [
+        {"path": "loss.adversarial", "choice": ["non_saturating", "hinge"]},
+        {"path": "generator.width", "choice": [8, 12]},
+        {"path": "data.mirror", "choice": [True, False]},
+        {"path": "optim.generator.lr", "log_float": [1e-4, 1e-3]},
+    ]
+}
 SMALLER = {"budget.trials=80": "budget.trials=3", "budget.trials=16": "budget.trials=3", "search-0007": "search-0000"}
 NAMES = {
     "path/to/faces": "faces",
