@@ -31,7 +31,7 @@ def lost_caveats(name: str, lost: int) -> list[str]:
 
 def coverage_caveats(study: Study, trials: pd.DataFrame) -> list[str]:
     """Say what was planned and did not happen, is still going on, or was lost."""
-    caveats = _shortfall(study, trials)
+    caveats = [*_shortfall(study, trials), *_later_runs(study)]
     running = int((trials["status"] == "running").sum())
     if running:
         caveats.append(f"{count(running, 'trial')} still running; the report shows what was measured so far.")
@@ -54,6 +54,16 @@ def _shortfall(study: Study, trials: pd.DataFrame) -> list[str]:
         return [f"Unfinished: {searched} of the {int(planned)} planned trials have started."]
     # Confirmation begins when the search is over.
     return [f"The search ended after {searched} of {int(planned)} trials{_used_up(trials)}."]
+
+
+def _later_runs(study: Study) -> list[str]:
+    """Say where the study was gone on with by other code, or other libraries, than it had begun with."""
+    runs = [study.asked, *(study.asked.get("later_runs") or ())]
+    pairs = {"sources": "code", "versions of libraries": "versions"}
+    changed = [what for what, key in pairs.items() if len({str(run.get(key)) for run in runs if key in run}) > 1]
+    if not changed:
+        return []
+    return [f"Its {' and '.join(changed)} changed on the way ({count(len(runs), 'run')}); study.yaml says when."]
 
 
 def _used_up(trials: pd.DataFrame) -> str:

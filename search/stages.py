@@ -29,6 +29,7 @@ from search.designs.beforehand import check_ablation, load_datasets
 from search.designs.design import Arm
 from search.designs.plan import begin_runs as begin_arms
 from search.designs.plan import make_plan as make_ablation
+from search.displaying.going_on import tell_exhausted, tell_going_on
 from search.displaying.loading import load_dataset
 from search.displaying.stage import StageDisplay
 from search.running.callbacks import HoldSlots, ShowResults, WriteEnds
@@ -97,6 +98,8 @@ class Study:
                     self._run(watch, -1, {}, searcher, PruneByStudy(searcher))
                 finally:
                     searcher.catch_up()
+            if not searcher.closed:
+                tell_exhausted(self.console, self.folder, question)
         write_results(self.folder)
 
     def confirm(self) -> dict[str, Any]:
@@ -250,7 +253,8 @@ def opened(
             "images": question.evaluation.images,
         }
         with _held(folder, command, address) as heartbeat:
-            record_question(folder, question, metric, facts_of(dataset))
+            changed = record_question(folder, question, metric, facts_of(dataset))
+            tell_going_on(console, folder, question, changed)
             heartbeat.note(place=str(location))
             kept.forget_stop()
             kept.keep()

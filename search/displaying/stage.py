@@ -11,6 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from analysis.quantities import quantity
 from ignm.words import clock
 from search.running.watch import StageWatch
 from search.study.folder import Status
@@ -78,7 +79,9 @@ class StageDisplay:
         if not due and progress.count_ended == self._announced:
             return
         self._announced, self._plain_at = progress.count_ended, watched.session
-        running = ", ".join(f"{t.name.split('-')[1]} at {t.kimg:.0f}/{t.budget:g} kimg" for t in progress.running)
+        running = ", ".join(
+            f"{t.what or t.name.split('-')[1]} at {quantity(t.kimg)}/{t.budget:g} kimg" for t in progress.running
+        )
         self._console.print(
             f"{progress.stage} {progress.count_ended}/{progress.total}  running: {running or 'none yet'}  "
             f"{self._best(progress, 'best: ', '  ')}elapsed {clock(watched.seconds)}, {self._left(progress)}"
@@ -98,11 +101,12 @@ class StageDisplay:
             f"{clock(self._watch.clock.seconds)} elapsed, {self._left(progress)}",
         )
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", expand=True)
-        for name, justify in (("running", "left"), ("kimg", "right"), ("", "left"), (self._metric, "right")):
+        measured = f"{self._metric}, lower is better"
+        for name, justify in (("running", "left"), ("kimg", "right"), ("", "left"), (measured, "right")):
             table.add_column(name, justify=justify, no_wrap=True, ratio=1 if name == "" else None)  # type: ignore[arg-type]
         for trial in progress.running:
             table.add_row(
-                trial.name,
+                str(trial),
                 f"{trial.kimg:.1f} / {trial.budget:g}",
                 ProgressBar(total=trial.budget, completed=trial.kimg),
                 f"{trial.quality:.2f}" if trial.quality is not None else "–",
@@ -130,7 +134,7 @@ class StageDisplay:
         if progress.best is None:
             return f"{before}none yet{after}"
         name, quality, kimg = progress.best
-        return f"{before}{self._metric} {quality:.2f} ({name}, {kimg:.0f} kimg){after}"
+        return f"{before}{self._metric} {quality:.2f} ({name}, {quantity(kimg)} kimg){after}"
 
     def _summary(self, progress: StageProgress) -> Text:
         return Text.assemble(

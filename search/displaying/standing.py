@@ -40,6 +40,8 @@ def _driver(standing: Standing) -> Text:
         return head.append(f"driven by {driver}, heard of {silent} ago")
     if driver.outcome != "running":
         head.append(f"its driver {driver.outcome} {silent} ago ({driver})")
+    elif driver.gone:
+        head.append(f"its driver was killed ({driver})", style="red")
     else:
         head.append(f"its driver is silent since {silent}, and was probably lost ({driver})", style="red")
     return head if standing.finished else head.append(f"; go on with: {standing.go_on}")
@@ -66,7 +68,7 @@ def _stage(stage: StageProgress, metric: str) -> RenderableType:
         table = _table("unfinished", "kimg", metric)
         for each in stage.running[:MOST_ROWS]:
             quality_text = "–" if each.quality is None else f"{each.quality:.2f}"
-            table.add_row(each.name, f"{each.kimg:.1f} / {each.budget:g}", quality_text)
+            table.add_row(str(each), f"{each.kimg:.1f} / {each.budget:g}", quality_text)
         parts.append(table)
     if len(stage.running) > MOST_ROWS:
         parts.append(_more(len(stage.running), "unfinished trials"))
@@ -93,12 +95,12 @@ def _left(standing: Standing) -> Text | None:
 
 
 def _spent(standing: Standing) -> Text:
-    spent = standing.spent
+    spent = standing.taken
     text = f"it has taken {clock(spent.minutes * 60)} and {quantity(spent.hours)} {spent.unit}-hours"
     if spent.money is not None:
         text += f", {spent.money:.2f} in money"
     limits = "; ".join(f"{limit.field} {limit}{', used up' if limit.over else ''}" for limit in standing.limits)
-    return Text(f"{text}; {limits}" if limits else text)
+    return Text(f"{text}; of the search's limits: {limits}" if limits else text)
 
 
 def _winner(standing: Standing) -> Text:

@@ -38,6 +38,8 @@ class Driver:
     """`running`, or how it ended: `finished`, `stopped`, `failed`."""
     command: str = "run"
     address: str | None = None
+    pids: str = ""
+    """Where its process's number means something: this boot of this machine, this container."""
     facts: dict[str, Any] = field(default_factory=dict)
     """What it last said of the stage: `stage`, `nodes`, `slots`, `spent`, `limits`, `left`."""
 
@@ -47,11 +49,33 @@ class Driver:
 
     def alive(self, now: float | None = None) -> bool:
         """Whether it is running, as far as can be told."""
-        return self.outcome == RUNNING and self.silent(now) < SILENT_SECONDS
+        return self.outcome == RUNNING and self.silent(now) < SILENT_SECONDS and not self.gone
+
+    @property
+    def gone(self) -> bool:
+        """Whether its process is known to be no more, as it was here and ended without a word."""
+        if self.outcome != RUNNING or not self.pids or self.pids != _pids():
+            return False
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return True
+        except OSError:
+            pass
+        return False
 
     def __str__(self) -> str:
         since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.started))
         return f"process {self.pid} on {self.host}, since {since}"
+
+
+def _pids() -> str:
+    """Name this boot and this space of process numbers; nothing where the system does not tell."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return ""
 
 
 def read_driver(folder: Path) -> Driver | None:
@@ -129,6 +153,7 @@ class Heartbeat:
             "outcome": outcome,
             "command": self._command,
             "address": self._address,
+            "pids": _pids(),
         }
         try:
             write_json(self._path, beat | {"facts": self._facts}, make_folder=False)

@@ -1,8 +1,9 @@
 """How a stage stands, read from its trials' folders: by the live display, by `ignm status`, from anywhere."""
 
 import os
+import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from ignm.files import read_json
 from search.study.folder import Status, StudyFolder, Trial
 from search.study.question import Question
 
+_NUMBERED = re.compile(r"[a-z]+-(?P<number>\d+)-.*-s(?P<seed>\d+)")
+"""Names of runs of a candidate or an arm."""
 _NEAR = 1e-6
 """kimg; measurements are taken at rungs rounded to this."""
 
@@ -24,6 +27,11 @@ class RunningTrial:
     kimg: float
     budget: float
     quality: float | None
+    what: str = ""
+    """Whom it runs for, where its name does not say: a candidate or an arm, and the seed."""
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.what})" if self.what else self.name
 
 
 @dataclass(frozen=True)
@@ -112,6 +120,8 @@ class ProgressReader:
     """kimg at which the trials are compared, rising."""
     compares: bool = True
     """Whether one of the trials can be the best of them."""
+    called: Mapping[int, str] = field(default_factory=dict)
+    """What runs by the number in their names, where a name does not say it."""
     _ended: dict[str, _Seen] = field(default_factory=dict)
     _reading: threading.Lock = field(default_factory=threading.Lock)
 
@@ -135,6 +145,11 @@ class ProgressReader:
                     self._ended[trial.name] = known
             seen.append(known)
         return self._summary(seen, unreadable)
+
+    def _what(self, name: str) -> str:
+        numbered = _NUMBERED.fullmatch(name)
+        what = self.called.get(int(numbered["number"])) if numbered else None
+        return f"{what}, seed {numbered['seed']}" if numbered and what else ""
 
     def _trials(self) -> list[Trial]:
         try:
@@ -161,7 +176,9 @@ class ProgressReader:
             stage=self.stage,
             total=self.total,
             ended=counts,
-            running=[RunningTrial(each.name, each.kimg, each.budget, each.quality) for each in running],
+            running=[
+                RunningTrial(each.name, each.kimg, each.budget, each.quality, self._what(each.name)) for each in running
+            ],
             best=min(known, key=lambda each: each[1], default=None) if self.compares else None,
             compares=self.compares,
             kimg_done=sum(each.kimg for each in ended + running),
@@ -181,14 +198,18 @@ def search_reader(folder: StudyFolder, question: Question) -> ProgressReader:
 
 def confirm_reader(folder: StudyFolder) -> ProgressReader:
     """Reads the confirm stage of a study, as far as it is planned."""
-    return ProgressReader(folder, "confirm", len(folder.all_trials("confirm")), stops_early=False)
+    candidates = read_json(folder.plan).get("candidates", ()) if folder.plan.exists() else ()
+    roles = {"baseline": "baseline ", "candidate": ""}
+    called = {number: f"{roles.get(each['role'], '')}{each['source']}" for number, each in enumerate(candidates)}
+    return ProgressReader(folder, "confirm", len(folder.all_trials("confirm")), stops_early=False, called=called)
 
 
 def ablate_reader(folder: StudyFolder) -> ProgressReader:
-    """Reads the ablate stage of a study, as far as it is planned; qualities on several datasets are not compared."""
-    datasets = read_json(folder.ablation).get("datasets", ()) if folder.ablation.exists() else ()
+    """Reads the ablate stage of a study, as far as it is planned; no arm is looked for as the best."""
+    arms = read_json(folder.ablation).get("arms", ()) if folder.ablation.exists() else ()
+    called = {arm["number"]: str(arm["name"]) for arm in arms}
     total = len(folder.all_trials("ablate"))
-    return ProgressReader(folder, "ablate", total, stops_early=False, compares=len(datasets) <= 1)
+    return ProgressReader(folder, "ablate", total, stops_early=False, compares=False, called=called)
 
 
 def _rung(kimg: float, trials: list[_Seen]) -> Rung:

@@ -16,6 +16,7 @@ from ignm.data.cache import Dataset
 from ignm.errors import IgnmError
 from ignm.files import write_text
 from ignm.metrics.evaluator import resolve_extractor
+from search.clusters.version import PACKAGES, code_version
 from search.study.folder import StudyFolder
 from search.study.question import Question
 
@@ -41,8 +42,12 @@ _DERIVED = {
 _LIBRARIES = ("ignm", "torch", "torchvision", "ray", "optuna", "numpy", "pandas")
 
 
-def record_question(folder: StudyFolder, question: Question, metric: dict[str, Any], data: dict[str, Any]) -> None:
-    """Write `study.yaml`, or check that an earlier one asks the same; raise IgnmError where it does not."""
+def record_question(folder: StudyFolder, question: Question, metric: dict[str, Any], data: dict[str, Any]) -> list[str]:
+    """Write `study.yaml`, or check that an earlier one asks the same; raise IgnmError where it does not.
+
+    Returns what it is gone on with that is not as it was when the study, or its last run, began: `commit`, `code`,
+    `versions`, `hardware`. That is written down and does not keep it from going on.
+    """
     before = read_yaml(folder.question) if folder.question.exists() else {}
     derived = _derived(question)
     if before:
@@ -50,6 +55,7 @@ def record_question(folder: StudyFolder, question: Question, metric: dict[str, A
     now = datetime.now(UTC).isoformat(timespec="seconds")
     made_with = {
         "commit": _commit(),
+        "code": code_version().digest,
         "versions": {"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}},
         "hardware": hardware(),
     }
@@ -65,9 +71,12 @@ def record_question(folder: StudyFolder, question: Question, metric: dict[str, A
         "later_runs": before.get("later_runs", []),
     }
     last = (record["later_runs"] or [record])[-1]
-    if any(last[key] != value for key, value in made_with.items()):
+    # What an older version did not write down is not known to have changed.
+    changed = [key for key, value in made_with.items() if last.get(key, value) != value]
+    if changed:
         record["later_runs"] = [*record["later_runs"], {"time": now, **made_with}]
     write_text(folder.question, to_yaml(record))
+    return changed
 
 
 def read_question(folder: StudyFolder) -> Question:
@@ -136,18 +145,17 @@ def _check_same(folder: StudyFolder, before: dict[str, Any], question: Question,
 
 
 def _commit() -> str | None:
+    """The commit of the sources, `changed` after it where they are not as it has them; None where git does not tell."""
     try:
-        done = subprocess.run(
-            ["git", "rev-parse", "HEAD"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=True,
+        head, changes = (
+            subprocess.run(
+                ["git", *words], cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=10, check=True
+            ).stdout.strip()
+            for words in (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no", "--", *PACKAGES])
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip()
+    return f"{head}, changed" if changes else head
 
 
 def _processor() -> str:

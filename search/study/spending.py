@@ -7,7 +7,7 @@ the study; the driver keeps it, so that it survives whatever kills a trial or th
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -138,14 +138,14 @@ def read_held(trial: Path) -> Held:
         return Held()
 
 
-def read_spent(folder: StudyFolder, price: float | None) -> Spent:
-    """What a study's search has spent, by its folder."""
+def read_spent(folder: StudyFolder, price: float | None, stages: Sequence[str] = ("search",)) -> Spent:
+    """What some stages of a study, its search alone when left out, have spent, by its folder."""
     try:
-        seconds = read_clock(folder.path / CLOCK, "search")
+        seconds = sum(read_clock(folder.path / CLOCK, stage) for stage in stages)
     except (IgnmError, TypeError, ValueError):
         seconds = 0.0
-    held = sum((read_held(trial.path) for trial in folder.all_trials("search")), Held())
-    return Spent(seconds / 60, held, price)
+    trials = (trial for stage in stages for trial in folder.all_trials(stage))
+    return Spent(seconds / 60, sum((read_held(trial.path) for trial in trials), Held()), price)
 
 
 @dataclass

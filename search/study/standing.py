@@ -15,6 +15,9 @@ from search.study.record import read_question
 from search.study.remaining import Remaining, remaining_at_rest
 from search.study.spending import Limit, Spent, limits_of, read_spent
 
+TRAINING = ("search", "confirm", "ablate")
+"""Stages that train."""
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -29,6 +32,9 @@ class Standing:
     confirm: StageProgress
     ablate: StageProgress
     spent: Spent
+    """By the search, which limits are of."""
+    taken: Spent
+    """By all stages together."""
     limits: tuple[Limit, ...]
 
     @property
@@ -103,6 +109,7 @@ class Standing:
             "stages": {stage.stage: _stage(stage) for stage in (self.search, self.confirm, self.ablate)},
             "left": None if self.left is None else {"seconds": round(self.left.seconds, 1), "how": self.left.how},
             "spent": self.spent.as_json(),
+            "taken": self.taken.as_json(),
             "limits": [
                 {"field": each.field, "asked": each.asked, "used": each.used, "unit": each.unit, "over": each.over}
                 for each in self.limits
@@ -125,6 +132,7 @@ def read_standing(folder: StudyFolder, now: float | None = None) -> Standing:
         confirm=confirm_reader(folder).read(),
         ablate=ablate_reader(folder).read(),
         spent=spent,
+        taken=read_spent(folder, question.resources.price, TRAINING),
         limits=tuple(limits_of(question, spent)),
     )
 

@@ -27,7 +27,7 @@ def test_winner_and_baselines_on_seeds_that_chose_neither(tmp_path, asking, ignm
     evidence = {"parameters": {}, "seeds": [1000], "mean": 9.0, "sd": None, "metric": "fd_scatter", "kimg": 2.0}
     write_json(folder.best / "evidence.json", evidence | {"baseline": None, "name": "a", "config_id": winner})
     text = ignm("best", str(folder.path))[1]
-    assert "winner: a, fd_scatter 9.00 (1 fresh seed, 2 kimg)" in text
+    assert "winner: a, fd_scatter 9.00 (1 fresh seed, 2 kimg; lower is better)" in text
     assert (
         "on seeds that chose nothing, drawn@16, 2 kimg, fd_scatter: winner 11.00 ± 1.00 (3 seeds); "
         "dcgan 21.00 ± 1.41 (2 seeds, 1 lost); wgan-gp – (0 seeds, 3 lost)" in text

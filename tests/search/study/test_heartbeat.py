@@ -2,14 +2,17 @@
 
 import json
 import socket
+import subprocess
+import sys
 import time
+from dataclasses import replace
 
 import pytest
 from support.studies import driven
 
 from ignm.errors import IgnmError
 from search.study.folder import StudyFolder
-from search.study.heartbeat import SILENT_SECONDS, Heartbeat, read_driver, refuse_other_driver
+from search.study.heartbeat import SILENT_SECONDS, Driver, Heartbeat, _pids, read_driver, refuse_other_driver
 
 
 @pytest.fixture
@@ -64,6 +67,20 @@ def test_a_full_disk_does_not_end_it(folder, monkeypatch, caplog):
     monkeypatch.setattr("search.study.heartbeat.write_json", full)
     heartbeat.close("finished")
     assert "No space left" in caplog.text
+
+
+def test_a_process_of_this_machine_that_is_no_more_is_dead_at_once(folder):
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    now = time.time()
+    driver = Driver(socket.gethostname(), process.pid, now, now, pids=_pids())
+    assert (driver.alive(now), driver.gone) == (True, False)
+    process.kill()
+    process.wait()
+    assert (driver.alive(now), driver.gone) == (False, True)
+    # In another container, or on another machine, its number says nothing.
+    for elsewhere in (replace(driver, pids="another boot"), replace(driver, pids="")):
+        assert (elsewhere.alive(now), elsewhere.gone) == (True, False)
+    assert not replace(driver, outcome="stopped").gone
 
 
 @pytest.mark.parametrize("fact", [float("nan"), object()])

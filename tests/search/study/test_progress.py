@@ -4,8 +4,9 @@ import pytest
 from support.searching import asking
 from support.studies import begun, measure, trial_of
 
+from ignm.files import write_json
 from search.study.folder import Status
-from search.study.progress import ProgressReader, confirm_reader, search_reader
+from search.study.progress import ProgressReader, ablate_reader, confirm_reader, search_reader
 from search.study.remaining import remaining, remaining_at_rest
 from search.study.spending import Limit
 
@@ -108,3 +109,20 @@ def test_the_soonest_end_counts(folder, question):
     soon = remaining(progress, 2.0, 100.0, hours(1.0), hours(5.0))
     assert (soon.seconds, soon.how) == (pytest.approx(125), "until budget.gpu_hours is used up")
     assert remaining(progress, 0.0, 1.0, [], []) is None
+
+
+def test_runs_say_for_whom_they_run_and_no_arm_is_the_best(folder, question):
+    begun(folder.path.parent, question)
+    write_json(
+        folder.plan,
+        {"candidates": [{"role": "candidate", "source": "search-0003"}, {"role": "baseline", "source": "dcgan"}]},
+    )
+    write_json(folder.ablation, {"arms": [{"number": 0, "name": "winner"}], "datasets": ["drawn@16"]})
+    for name in ("confirm-00-29331fe0-s1000", "confirm-01-e89cad65-s1001", "ablate-00-29331fe0-s2000"):
+        trial = folder.begin_trial(name, trial_of(folder, question, 9).spec(), {"number": 0, "parameters": {}})
+        (trial.path / "process").write_text("host 1\n")
+        measure(trial, (1.0, 5.0))
+    confirm, ablate = confirm_reader(folder).read(), ablate_reader(folder).read()
+    assert [each.what for each in confirm.running] == ["search-0003, seed 1000", "baseline dcgan, seed 1001"]
+    assert str(ablate.running[0]) == "ablate-00-29331fe0-s2000 (winner, seed 2000)"
+    assert (confirm.best is not None, ablate.best) == (True, None)

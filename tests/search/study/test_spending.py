@@ -46,6 +46,7 @@ def test_what_was_spent_does_not_grow_while_nothing_runs(folder, question):
     assert read_spent(folder, None).minutes == 0
     write_json(folder.path / "clock.json", {"search": 90.0, "confirm": 7.0})
     assert read_spent(folder, None).minutes == 1.5
+    assert read_spent(folder, None, ("search", "confirm")).minutes == pytest.approx(97 / 60)
     (limit,) = limits_of(with_budget(question, minutes=3.5), read_spent(folder, None))
     assert str(limit) == "1.5 of 3.5 minutes"
 
