@@ -89,7 +89,7 @@ class Study:
                 f"search: {over.field} is used up ({over}) with {missing} trials not run; "
                 f"raise {over.field} to search on",
                 highlight=False,
-                soft_wrap=True,
+                soft_wrap=not self.console.is_terminal,
             )
         elif missing > 0:
             with self._connected():

@@ -74,7 +74,7 @@ def main() -> None:
 
 
 def _end(problem: str) -> NoReturn:
-    errors.print(f"[bold red]error:[/bold red] {_escaped(problem)}", highlight=False, soft_wrap=True)
+    errors.print(f"[bold red]error:[/bold red] {_escaped(problem)}", highlight=False, soft_wrap=not errors.is_terminal)
     sys.exit(EXIT_USER_ERROR)
 
 

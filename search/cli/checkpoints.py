@@ -50,7 +50,7 @@ def sample(
         images, told = rows.reshape(-1, *rows.shape[2:]), f"{len(rows)} rows of {steps} steps"
     save_picture(grid(images, steps), out)
     cut = f", truncation {truncation:g}" if truncation < 1 else ""
-    console.print(f"{out}: {told}, seed {seed}{cut}", highlight=False, soft_wrap=True)
+    console.print(f"{out}: {told}, seed {seed}{cut}", highlight=False, soft_wrap=not console.is_terminal)
 
 
 def evaluate(
@@ -85,12 +85,14 @@ def evaluate(
         f"{score.metric} {_with_error(score.quality, score.quality_error)}, diversity {score.diversity:.4f} "
         f"({score.count} images, reference {score.reference_id})",
         highlight=False,
-        soft_wrap=True,
+        soft_wrap=not console.is_terminal,
     )
     for column, each in score.metrics.items():
-        console.print(f"{column} {_with_error(each.value, each.error)}", highlight=False, soft_wrap=True)
+        console.print(
+            f"{column} {_with_error(each.value, each.error)}", highlight=False, soft_wrap=not console.is_terminal
+        )
     for defect in opened.defects:
-        console.print(f"defect in training at that point: {defect}", highlight=False, soft_wrap=True)
+        console.print(f"defect in training at that point: {defect}", highlight=False, soft_wrap=not console.is_terminal)
 
 
 def leak(

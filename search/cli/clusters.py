@@ -37,11 +37,16 @@ def check(
             place = f" {finding.place}" if finding.place else ""
             console.print(f"[{colour}]{level}[/]", end="")
             console.print(
-                f"{place}: {finding.problem}\n    {finding.remedy}", highlight=False, soft_wrap=True, markup=False
+                f"{place}: {finding.problem}\n    {finding.remedy}",
+                highlight=False,
+                soft_wrap=not console.is_terminal,
+                markup=False,
             )
     counts = {level: sum(each.level is level for each in found) for level in Level}
     said = f"{counts[Level.ERROR]} to mend, {counts[Level.WARNING]} warnings, {counts[Level.UNCHECKED]} not checked"
-    console.print(f"{file}: {said if found else 'nothing is wrong with it'}", highlight=False, soft_wrap=True)
+    console.print(
+        f"{file}: {said if found else 'nothing is wrong with it'}", highlight=False, soft_wrap=not console.is_terminal
+    )
     if not connect:
         console.print("the machines were not looked at; --connect does (provider local)", style="dim")
     if counts[Level.ERROR]:

@@ -34,24 +34,28 @@ class Sigterm:
 
 
 @contextmanager
-def sigterm_stops() -> Iterator[Sigterm]:
-    """While it is entered, SIGTERM (as by `kill` or `ray job stop`) stops this process as Ctrl-C does."""
+def signals_stop() -> Iterator[Sigterm]:
+    """While it is entered, Ctrl-C is answered at once, and SIGTERM (`kill`, `ray job stop`) stops as Ctrl-C does."""
     sigterm = Sigterm()
 
     def stop(number: int, frame: FrameType | None) -> None:
         # What it raises may be another KeyboardInterrupt by the time it has come through Ray.
-        sigterm.came = True
+        sigterm.came = sigterm.came or number == signal.SIGTERM
+        console.print("stopping ...", style="dim")
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, stop)
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield sigterm
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def stopped(terminated: bool = False) -> typer.Exit:
     """Say how to go on after Ctrl-C, SIGTERM or `ignm stop`, and return what ends the command."""
     again = shlex.join(["ignm", *sys.argv[1:]])
-    console.print(f"stopped; nothing measured is lost. Go on with: {again}", highlight=False, soft_wrap=True)
+    console.print(
+        f"stopped; nothing measured is lost. Go on with: {again}", highlight=False, soft_wrap=not console.is_terminal
+    )
     return typer.Exit(EXIT_TERMINATED if terminated else EXIT_INTERRUPTED)

@@ -126,17 +126,21 @@ def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def _tell(sentence: str) -> None:
-    console.print(sentence, markup=False, highlight=False, soft_wrap=True)
+    console.print(sentence, markup=False, highlight=False, soft_wrap=not console.is_terminal)
 
 
 def _print_report(name: str, resolution: int, report: "ImportReport") -> None:
     for skipped in report.skipped[:SHOWN_SKIPS]:
-        errors.print(f"skipped {skipped.name}: {skipped.reason}", markup=False, highlight=False, soft_wrap=True)
+        errors.print(
+            f"skipped {skipped.name}: {skipped.reason}", markup=False, highlight=False, soft_wrap=not errors.is_terminal
+        )
     if len(report.skipped) > SHOWN_SKIPS:
         rest = len(report.skipped) - SHOWN_SKIPS
-        errors.print(f"... and {rest} more; all are listed in {report.path / 'dataset.json'}", soft_wrap=True)
+        errors.print(
+            f"... and {rest} more; all are listed in {report.path / 'dataset.json'}", soft_wrap=not errors.is_terminal
+        )
     for warning in report.warnings:
-        errors.print(f"warning: {warning}", markup=False, highlight=False, soft_wrap=True)
+        errors.print(f"warning: {warning}", markup=False, highlight=False, soft_wrap=not errors.is_terminal)
     for reason, count in sorted(report.left_out.items(), key=lambda item: -item[1]):
         _tell(f"left out {count}: {reason}")
     colour = "grey" if report.channels == 1 else "colour"
@@ -251,7 +255,7 @@ def verify(
         with _progress(f"verifying {name}") as progress:
             found = verify_dataset(name, resolution, progress=progress)
     except DamagedDatasetError as error:
-        errors.print(str(error), markup=False, highlight=False, soft_wrap=True)
+        errors.print(str(error), markup=False, highlight=False, soft_wrap=not errors.is_terminal)
         raise typer.Exit(EXIT_DIFFERENT) from None
     description = found.description
     if found.unchecked:

@@ -35,7 +35,7 @@ def describe_model(console: Console, config: "Config") -> None:
         f"config {config.config_id}, {shape.channels}-channel images of {size}, "
         f"batch {batch}{_labels(config, shape)}{note}",
         highlight=False,
-        soft_wrap=True,
+        soft_wrap=not console.is_terminal,
     )
 
 

@@ -34,7 +34,7 @@ def dry_run(question: "Question", storage: str, address: str | None, stages: Seq
     )
     for line in lines:
         if line:
-            console.print(line, highlight=False, soft_wrap=True)
+            console.print(line, highlight=False, soft_wrap=not console.is_terminal)
 
 
 def _space(question: "Question", foreseen: "Foreseen") -> str:

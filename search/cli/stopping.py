@@ -27,4 +27,4 @@ def stop(
     from search.stopping import stop_study
 
     for line in stop_study(folder, trials or (), storage):
-        console.print(line, highlight=False, soft_wrap=True, markup=False)
+        console.print(line, highlight=False, soft_wrap=not console.is_terminal, markup=False)

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from search.cli import completing
-from search.cli.console import SINGLE_PANEL, console, sigterm_stops, stopped
+from search.cli.console import SINGLE_PANEL, console, signals_stop, stopped
 
 
 def register(app: typer.Typer) -> None:
@@ -60,7 +60,7 @@ def train(
     dataset = load_dataset(console, chosen.data.name, chosen.data.resolution)
     columns = (TextColumn("{task.completed:.1f}/{task.total:g} kimg"), BarColumn(), TimeRemainingColumn())
     with (
-        sigterm_stops() as sigterm,
+        signals_stop() as sigterm,
         Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar,
     ):
         task = bar.add_task("training", total=kimg)
@@ -80,14 +80,14 @@ def train(
                     f"{each.kimg:8.1f} kimg  {each.metric} {each.quality:.3f}  diversity {each.diversity:.3f}  "
                     f"{each.images_per_second:.0f} images/s{_shown(each.defects)}",
                     highlight=False,
-                    soft_wrap=True,
+                    soft_wrap=not console.is_terminal,
                 )
         except DivergedError as error:
             kept = "; the last good checkpoint is kept" if any(out.glob("checkpoint-*")) else ""
             raise IgnmError(f"{out}: the training diverged: {error}{kept}; try a lower learning rate") from None
         except KeyboardInterrupt:
             raise stopped(sigterm.came) from None
-    console.print(f"samples: {out / 'samples.png'}", highlight=False, soft_wrap=True)
+    console.print(f"samples: {out / 'samples.png'}", highlight=False, soft_wrap=not console.is_terminal)
 
 
 def _shown(defects: tuple[str, ...]) -> str:

@@ -16,13 +16,13 @@ def tell_going_on(console: Console, folder: StudyFolder, question: Question, cha
     stages = [reader.read() for reader in readers]
     done = [f"{each.stage} {each.count_ended} of {count(each.total, 'trial')}" for each in stages if each.count_ended]
     if done:
-        console.print(f"going on; done so far: {', '.join(done)}", highlight=False, soft_wrap=True)
+        console.print(f"going on; done so far: {', '.join(done)}", highlight=False, soft_wrap=not console.is_terminal)
     if changed:
         console.print(
             f"not as it was before: {', '.join(changed)}; noted in {folder.question.name} and in the report",
             style="yellow",
             highlight=False,
-            soft_wrap=True,
+            soft_wrap=not console.is_terminal,
         )
 
 
@@ -31,4 +31,4 @@ def tell_exhausted(console: Console, folder: StudyFolder, question: Question) ->
     trials, asked = len(folder.all_trials("search")), question.budget.trials
     if trials < asked:
         text = f"search: the space has no more points; {trials} of {count(asked, 'trial')}"
-        console.print(text, highlight=False, soft_wrap=True)
+        console.print(text, highlight=False, soft_wrap=not console.is_terminal)

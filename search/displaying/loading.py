@@ -23,7 +23,10 @@ def load_dataset(console: Console, name: str, resolution: int) -> Dataset:
             nonlocal told
             if not told:
                 told = True
-                console.print(f"preparing {total} images of {name} at {resolution}x{resolution}, once", soft_wrap=True)
+                console.print(
+                    f"preparing {total} images of {name} at {resolution}x{resolution}, once",
+                    soft_wrap=not console.is_terminal,
+                )
             bar.update(task, completed=done, total=total, visible=True)
 
         return open_dataset(name, resolution, progress=show)

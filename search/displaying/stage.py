@@ -53,7 +53,9 @@ class StageDisplay:
         self._thread.join()
         if self._live:
             self._live.stop()
-        self._console.print(self._summary(self._watch.progress()), highlight=False, soft_wrap=True)
+        self._console.print(
+            self._summary(self._watch.progress()), highlight=False, soft_wrap=not self._console.is_terminal
+        )
 
     def _keep_showing(self) -> None:
         pause = REFRESH_SECONDS
@@ -87,7 +89,7 @@ class StageDisplay:
             f"{self._best(progress, 'best: ', '  ')}elapsed {clock(watched.seconds)}, {self._left(progress)}"
             f"{self._orders()}",
             highlight=False,
-            soft_wrap=True,
+            soft_wrap=not self._console.is_terminal,
         )
 
     def _picture(self, progress: StageProgress) -> RenderableType:
