@@ -6,7 +6,7 @@ from rich.console import Console
 
 from ignm.words import count
 from search.study.folder import StudyFolder
-from search.study.progress import ablate_reader, confirm_reader, search_reader
+from search.study.progress import StageProgress, ablate_reader, confirm_reader, search_reader
 from search.study.question import Question
 
 
@@ -14,7 +14,7 @@ def tell_going_on(console: Console, folder: StudyFolder, question: Question, cha
     """Say what an earlier run has done already, and what is no longer as it was then."""
     readers = (search_reader(folder, question), confirm_reader(folder), ablate_reader(folder))
     stages = [reader.read() for reader in readers]
-    done = [f"{each.stage} {each.count_ended} of {count(each.total, 'trial')}" for each in stages if each.count_ended]
+    done = [_done(each) for each in stages if each.count_ended or each.running]
     if done:
         console.print(f"going on; done so far: {', '.join(done)}", highlight=False, soft_wrap=not console.is_terminal)
     if changed:
@@ -24,6 +24,11 @@ def tell_going_on(console: Console, folder: StudyFolder, question: Question, cha
             highlight=False,
             soft_wrap=not console.is_terminal,
         )
+
+
+def _done(stage: StageProgress) -> str:
+    unfinished = f" ({len(stage.running)} unfinished)" if stage.running else ""
+    return f"{stage.stage} {stage.count_ended} of {count(stage.total, 'trial')}{unfinished}"
 
 
 def tell_exhausted(console: Console, folder: StudyFolder, question: Question) -> None:
