@@ -1,52 +1,36 @@
 """What a study would do and cost, before anything is begun: the dry run."""
 
-import math
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
 from ignm.data.cache import Dataset
 from ignm.data.store import EMBEDDED, list_datasets, open_dataset
 from ignm.errors import IgnmError
+from ignm.models.shape import shape_of
 from ignm.training.trial import check_config, check_new
 from search.confirming import planned
 from search.designs.beforehand import check_ablation, load_datasets
 from search.designs.cost import AblationCost, cost_of_ablation
 from search.displaying.loading import load_dataset
+from search.fixed_costs import BEGINNING, CROWDED, REPORT, SLOWER
+from search.relative_cost import relative_cost
 from search.running.capacity import cluster_totals, gpus_per_trial, local_totals, slots
 from search.running.ray_cluster import connected
+from search.stage_plans import Span, StagePlan, fixed, plan_confirm, plan_search, waves
 from search.storage.location import Location, Role, locate
 from search.storage.studies import read_study
 from search.study.folder import StudyFolder
 from search.study.progress import confirm_reader, search_reader
 from search.study.question import Question
 from search.study.record import check_same, with_extractor
-from search.study.sections import Budget
 from search.study.spending import Held, Limit, Spent, check_limits, limits_of, read_spent
 from search.timing import Speed, known_speed, tried_speed
 from search.tracking.registry import check_trackers
 from spaces.size import Size, size_of
-
-
-@dataclass(frozen=True)
-class StagePlan:
-    """A stage that is to be run."""
-
-    runs: int
-    ended: int
-    """Of them, already; they cost nothing more."""
-    kimg_each: float
-    kimg_most: float
-    """All its runs together."""
-    kimg_expected: float
-    """With early stopping, and without the trials that have ended already."""
-    seconds_most: float
-    seconds: float
-    """Wall clock, as expected, on the slots there are."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +54,11 @@ class Foreseen:
     """Those of the budget, and what is used of them."""
     stopped_by: Limit | None
     """The limit that will probably end the search before its trials are done."""
+    limited: float | None
+    """Seconds after which the first of the limits is used up, with all slots at work; None without any."""
     price: float | None
+    reports: bool
+    """Whether the report is written at the end."""
 
     @property
     def unit(self) -> str:
@@ -82,20 +70,36 @@ class Foreseen:
         return seconds / 3600 * (self.gpus or self.cpus)
 
     @property
-    def seconds(self) -> float:
-        """Slots' time of all the stages, as expected."""
-        ablation = self.ablate.seconds if self.ablate else 0.0
-        return ablation + sum(self._per_kimg * each.kimg_expected for each in (self.search, self.confirm) if each)
+    def held(self) -> Span:
+        """Slots' time of all the stages."""
+        ablation = Span(self.ablate.seconds, self.ablate.seconds_most) if self.ablate else Span()
+        return sum((each.held for each in (self.search, self.confirm) if each), ablation)
 
     @property
-    def seconds_most(self) -> float:
-        """Slots' time of all the stages, at most."""
-        ablation = self.ablate.seconds_most if self.ablate else 0.0
-        return ablation + sum(self._per_kimg * each.kimg_most for each in (self.search, self.confirm) if each)
+    def search_wall(self) -> Span:
+        """Wall clock of the search, which a limit of the budget may end."""
+        if self.search is None:
+            return Span()
+        return self.search.wall if self.limited is None else self.search.ending(self.limited)
 
     @property
-    def _per_kimg(self) -> float:
-        return self.speed.seconds_per_kimg if self.speed else 0.0
+    def ablate_wall(self) -> Span:
+        """Wall clock of the ablation."""
+        plan = self.ablate
+        if plan is None or not plan.runs_most:
+            return Span()
+        rounds = 1 + plan.most_seeds - plan.seeds
+        least = waves(plan.runs, self.slots, Span(plan.seconds / max(1, plan.runs)))
+        # Each round of further seeds may leave slots without work at its end.
+        runs_most = plan.runs_most + (rounds - 1) * (self.slots - 1)
+        most = waves(runs_most, self.slots, Span(0.0, plan.seconds_most / plan.runs_most * SLOWER), rounds)
+        return Span(least.expected, max(least.expected, most.most))
+
+    @property
+    def wall(self) -> Span:
+        """Wall clock from the command to its end."""
+        confirm = self.confirm.wall if self.confirm else Span()
+        return fixed(BEGINNING + self.reports * REPORT) + self.search_wall + confirm + self.ablate_wall
 
 
 def foresee(question: Question, storage: str, console: Console, address: str | None, stages: Sequence[str]) -> Foreseen:
@@ -118,14 +122,14 @@ def foresee(question: Question, storage: str, console: Console, address: str | N
         # A confirm stage without its search needs one that was run before; that it was is known in no time.
         known = planned(folder, question, count) if "confirm" in stages and "search" not in stages else None
         timed = not {"search", "confirm"}.isdisjoint(stages)
-        speed = _speed(question, folder, dataset, console) if timed else None
+        speed = _speed(question, folder, dataset, count, console) if timed else None
         ablation = _ablation(question, folder, dataset, console) if "ablate" in stages else None
     gpus = gpus_per_trial(question.resources, totals)
     spent = read_spent(folder, question.resources.price) if folder.path.exists() else Spent(0.0, Held())
     begun = folder.path.exists()
     ended = search_reader(folder, question).read().count_ended if begun else 0
     confirmed = confirm_reader(folder).read().count_ended if begun else 0
-    search = _search(question, ended, speed, count) if speed and "search" in stages else None
+    search = plan_search(question, ended, speed, count) if speed and "search" in stages else None
     rate = _Rate(count, question.resources.cpus, gpus, question.resources.price)
     limits = limits_of(question, spent)
     return Foreseen(
@@ -133,26 +137,17 @@ def foresee(question: Question, storage: str, console: Console, address: str | N
         axes=len(space.possible(base).axes),
         rungs=tuple(question.budget.rungs()),
         search=search,
-        confirm=_confirm(question, known, confirmed, speed, count) if speed and "confirm" in stages else None,
+        confirm=plan_confirm(question, known, confirmed, speed, count) if speed and "confirm" in stages else None,
         ablate=ablation,
         slots=count,
         cpus=question.resources.cpus,
         gpus=gpus,
         speed=speed,
         limits=tuple(limits),
-        stopped_by=rate.first_over(question, spent, search.seconds) if search else None,
+        stopped_by=rate.first_over(question, spent, search.wall.expected) if search else None,
+        limited=rate.seconds_until(limits),
         price=question.resources.price,
-    )
-
-
-def expected_kimg(budget: Budget, stops_early: bool) -> float:
-    """Mean kimg of a trial when each rung lets 1 in `reduction` pass."""
-    if not stops_early:
-        return budget.kimg
-    ends = [*budget.rungs(), budget.kimg]
-    starts = [0.0, *budget.rungs()]
-    return sum(
-        (end - start) / budget.reduction**rung for rung, (start, end) in enumerate(zip(starts, ends, strict=True))
+        reports="report" in stages,
     )
 
 
@@ -173,52 +168,33 @@ class _Rate:
         over = [limit for limit in then if limit.over]
         return max(over, key=lambda limit: limit.used / limit.asked, default=None)
 
+    def seconds_until(self, limits: Sequence[Limit]) -> float | None:
+        """Seconds of all slots at work until the first of the limits is used up; None without any."""
+        hour = self.slots * (self.gpus or self.cpus) / 3600
+        rates = {"budget.minutes": 1 / 60, "budget.gpu_hours": hour, "budget.money": hour * (self.price or 0.0)}
+        return min((each.left / rates[each.field] for each in limits if rates[each.field] > 0), default=None)
 
-def _speed(question: Question, folder: StudyFolder, dataset: Dataset, console: Console) -> Speed:
+
+def _speed(question: Question, folder: StudyFolder, dataset: Dataset, slots: int, console: Console) -> Speed:
     with console.status("timing the base config"):
         known = known_speed(question, folder)
-        return known or tried_speed(question.base(), question, dataset, question.budget.kimg)
+        return known or _typical(question, dataset, slots)
+
+
+def _typical(question: Question, dataset: Dataset, slots: int) -> Speed:
+    """The speed of the space's configs, by a try of the base and by what they compute beside it."""
+    base = question.base()
+    tried = tried_speed(base, question, dataset)
+    space = relative_cost(question.load_space(), base, shape_of(base, dataset))
+    one = tried.seconds_per_kimg * (CROWDED if slots > 1 else 1.0)
+    measuring = tried.measuring * (CROWDED if slots > 1 else 1.0)
+    return replace(tried, seconds_per_kimg=one * space.mean, slowest=one * space.most, measuring=measuring)
 
 
 def _ablation(question: Question, folder: StudyFolder, dataset: Dataset, console: Console) -> AblationCost:
     datasets = load_datasets(question, console, dataset)
     check_ablation(question, folder, datasets)
     return cost_of_ablation(question, folder, datasets, console)
-
-
-def _search(question: Question, ended: int, speed: Speed, count: int) -> StagePlan:
-    budget = question.budget
-    missing = max(0, budget.trials - ended)
-    stops_early = question.suggesting.stops_early
-    finals = min(budget.finalists, missing) * budget.kimg if stops_early else 0.0
-    most = missing * budget.kimg
-    expected = min(most, missing * expected_kimg(budget, stops_early) + finals)
-    at_once = min(count, missing) or 1
-    one = budget.kimg * speed.seconds_per_kimg
-    return StagePlan(
-        runs=budget.trials,
-        ended=ended,
-        kimg_each=budget.kimg,
-        kimg_most=most,
-        kimg_expected=expected,
-        seconds_most=math.ceil(missing / at_once) * one,
-        # However many slots: one trial goes to the end.
-        seconds=max(expected * speed.seconds_per_kimg / at_once, one if missing else 0.0),
-    )
-
-
-def _confirm(question: Question, known: Mapping[str, Any] | None, ended: int, speed: Speed, count: int) -> StagePlan:
-    """By the plan that is `known`; else by what is asked for, whatever the search will find."""
-    plan = question.confirm
-    runs = (plan.top + plan.baseline) * plan.seeds
-    kimg = plan.kimg or question.budget.kimg
-    if known is not None:
-        runs, kimg = len(known["candidates"]) * len(known["seeds"]), float(known["kimg"])
-    elif plan.minutes is not None:
-        kimg = min(kimg, plan.minutes * 60 / math.ceil(runs / count) / speed.seconds_per_kimg)
-    missing = max(0, runs - ended)
-    seconds = math.ceil(missing / count) * kimg * speed.seconds_per_kimg
-    return StagePlan(runs, ended, kimg, missing * kimg, missing * kimg, seconds, seconds)
 
 
 def _dataset(question: Question, console: Console, scratch: Path) -> Dataset:

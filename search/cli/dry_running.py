@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from analysis.quantities import quantity
-from ignm.words import clock, count
+from ignm.words import count
 from search.cli.console import console
 
 if TYPE_CHECKING:
     from search.designs.cost import AblationCost, DesignCost
-    from search.foreseeing import Foreseen, StagePlan
+    from search.foreseeing import Foreseen
+    from search.stage_plans import Span, StagePlan
     from search.study.question import Question
 
 
@@ -25,10 +26,8 @@ def dry_run(question: "Question", storage: str, address: str | None, stages: Seq
         _confirm(question, foreseen),
         *_ablate(foreseen),
         _slots(foreseen, address),
-        _speed(foreseen),
-        _time("search", foreseen.search),
-        _time("confirm", foreseen.confirm),
-        _ablation_time(foreseen),
+        _speed(question, foreseen),
+        *_times(foreseen),
         _cost(foreseen),
         *_limits(foreseen),
     )
@@ -79,9 +78,10 @@ def _ablate(foreseen: "Foreseen") -> list[str]:
     if plan is None:
         return []
     done = f", {plan.ended} more have ended" if plan.ended else ""
+    key = " (ablate.most_seeds)" if plan.most_seeds > plan.seeds else ""
     return [
         f"ablate: {count(plan.arms, 'arm')} of {quantity(plan.kimg, 4)} kimg on {count(plan.datasets, 'dataset')}, "
-        f"{_between(str(plan.seeds), count(plan.most_seeds, 'fresh seed'))} each: "
+        f"{_between(str(plan.seeds), count(plan.most_seeds, 'fresh seed'))}{key} each: "
         f"{_between(f'{plan.runs:,}', count(plan.runs_most, 'run'))}{done}",
         *(f"  {_design(foreseen, each)}" for each in plan.designs),
         *_uncertain(plan),
@@ -112,17 +112,12 @@ def _uncertain(plan: "AblationCost") -> list[str]:
     return ["  there is no winner yet: its arms are counted by a config that differs at every axis of the space"]
 
 
-def _speed(foreseen: "Foreseen") -> str:
+def _speed(question: "Question", foreseen: "Foreseen") -> str:
     speed = foreseen.speed
-    return f"speed: {quantity(speed.seconds_per_kimg)} s for a kimg in a slot, {speed.source}" if speed else ""
-
-
-def _ablation_time(foreseen: "Foreseen") -> str:
-    plan = foreseen.ablate
-    if plan is None:
+    if speed is None:
         return ""
-    least, most = plan.seconds / min(foreseen.slots, plan.runs or 1), plan.seconds_most / foreseen.slots
-    return f"ablate takes about {clock(least)}, at most {clock(max(least, most))}"
+    measuring = f"{quantity(speed.measuring)} s for a measurement of {count(question.evaluation.images, 'image')}"
+    return f"speed: {quantity(speed.seconds_per_kimg)} s for a kimg in a slot and {measuring}, {speed.source}"
 
 
 def _slots(foreseen: "Foreseen", address: str | None) -> str:
@@ -131,15 +126,26 @@ def _slots(foreseen: "Foreseen", address: str | None) -> str:
     return f"{where}: {count(foreseen.slots, 'slot')}, {takes} each"
 
 
-def _time(stage: str, plan: "StagePlan | None") -> str:
-    if plan is None or not plan.kimg_most:
-        return ""
-    most = f", at most {clock(plan.seconds_most)}" if plan.seconds_most > plan.seconds else ""
-    return f"{stage} takes about {clock(plan.seconds)}{most}"
+def _times(foreseen: "Foreseen") -> list[str]:
+    from search.stage_plans import Span
+
+    stages = {
+        "search": foreseen.search_wall,
+        "confirm": foreseen.confirm.wall if foreseen.confirm and foreseen.confirm.kimg_most else Span(),
+        "ablate": foreseen.ablate_wall,
+    }
+    lines = [f"{stage} takes about {_span(wall)}" for stage, wall in stages.items() if wall.expected]
+    return [*lines, f"in all about {_span(foreseen.wall)}"]
+
+
+def _span(wall: "Span") -> str:
+    from search.displaying.durations import in_units
+
+    return f"{in_units(wall.expected)}, at most {in_units(wall.most)}"
 
 
 def _cost(foreseen: "Foreseen") -> str:
-    expected, most = foreseen.hours(foreseen.seconds), foreseen.hours(foreseen.seconds_most)
+    expected, most = foreseen.hours(foreseen.held.expected), foreseen.hours(foreseen.held.most)
     text = f"cost: about {quantity(expected)} {foreseen.unit}-hours, at most {quantity(most)}"
     if foreseen.price is None:
         return f"{text}; set resources.price to have it in money"

@@ -18,6 +18,7 @@ from search.designs.design import Arm, Design, Terms
 from search.designs.known import read_known
 from search.designs.plan import FIRST_REPORT_SEED, asked_kimg
 from search.designs.terms import ablate_of
+from search.fixed_costs import CROWDED
 from search.study.folder import Status, StudyFolder
 from search.study.question import Question
 from search.study.spending import read_held
@@ -160,7 +161,8 @@ class _Speeds:
             known = measured.get(model.config.config_id)
             if known is None:
                 with console.status(f"timing {model.name}"):
-                    known = tried_speed(model.config, question, datasets[here.dataset], kimg).seconds_per_kimg
+                    speed = tried_speed(model.config, question, datasets[here.dataset])
+                known = CROWDED * speed.trial(kimg, len(question.budget.measure_at(kimg))) / kimg
             points.append((work(model.config, shapes[here.dataset]), known))
         rows = np.array([computed for computed, _ in points])
         # In units of the first, so that neither kind of work is lost to the other by its size.

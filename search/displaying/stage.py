@@ -103,19 +103,20 @@ class StageDisplay:
             f"{clock(self._watch.clock.seconds)} elapsed, {self._left(progress)}",
         )
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", expand=True)
-        measured = f"{self._metric}, lower is better"
-        for name, justify in (("running", "left"), ("kimg", "right"), ("", "left"), (measured, "right")):
+        for name, justify in (("running", "left"), ("kimg", "right"), ("", "left"), (self._metric, "right")):
             table.add_column(name, justify=justify, no_wrap=True, ratio=1 if name == "" else None)  # type: ignore[arg-type]
         for trial in progress.running:
             table.add_row(
-                str(trial),
+                trial.what or trial.name,
                 f"{trial.kimg:.1f} / {trial.budget:g}",
                 ProgressBar(total=trial.budget, completed=trial.kimg),
                 f"{trial.quality:.2f}" if trial.quality is not None else "–",
             )
         if not progress.running:
             table.add_row("starting ...", "", "", "")
-        best = Text.assemble(("best so far  ", "dim"), (self._best(progress), "bold green"))
+        best = Text.assemble(
+            ("best so far  ", "dim"), (self._best(progress), "bold green"), ("  lower is better", "dim")
+        )
         counts = Text(count_text(progress) + self._spending() + self._orders(), style="dim")
         return Group(head, table, *([best] if progress.compares else []), counts)
 

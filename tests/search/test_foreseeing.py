@@ -7,11 +7,15 @@ import yaml
 from support.studies import begun, trial_of
 
 from ignm.files import write_json
-from search.foreseeing import expected_kimg
+from ignm.models.shape import DataShape
+from search.displaying.durations import in_units
+from search.fixed_costs import AT_MOST, BEGINNING, PROCESS, REPORT, SLOWER, STAGE, TRIAL, WINNER
+from search.relative_cost import RelativeCost, relative_cost
+from search.stage_plans import Span, expected_kimg, expected_measurements, plan_confirm, plan_search, waves
 from search.study.folder import Status, StudyFolder
 from search.study.question import Question
 from search.study.sections import Budget
-from search.timing import known_speed
+from search.timing import Speed, known_speed
 
 
 @pytest.fixture
@@ -59,7 +63,8 @@ def test_a_study_is_foreseen_by_a_try_and_nothing_is_left(dry_run):
     assert "search: 5 trials of 2 kimg, the best 1 in 2 going on at 0.5, 1; 10 kimg at most, about 5 expected" in text
     assert "confirm: 4 runs of 2 kimg (2 fresh seeds each)" in text
     assert "here: 4 slots, 1 CPU each" in text
-    assert re.search(r"speed: [0-9.]+ s for a kimg in a slot, tried out on \d+ images on CPU", text)
+    speed = r"speed: [0-9.e-]+ s for a kimg in a slot and [0-9.e-]+ s for a measurement of 64 images, tried out on \d+"
+    assert re.search(speed + " images on CPU", text)
     assert "set resources.price to have it in money" in text
 
 
@@ -89,14 +94,73 @@ def test_an_earlier_study_tells_the_speed_and_the_cost(dry_run, tmp_path, small_
     measured(tmp_path, small_study, "earlier", 2010)
     code, text = dry_run("--set", "resources.price=0.5", "--set", "budget.trials=8")
     assert code == 0, text
-    assert "1,000 s for a kimg in a slot, measured in 1 trial of studies/earlier" in text
-    # 8 trials of 1 kimg expected, 2 at most; 4 slots; 4 confirm runs of 2 kimg at once.
-    assert "search takes about 33:20, at most 1:06:40" in text
-    assert "confirm takes about 33:20" in text
-    hours = (8 * 1000 + 8 * 1000) / 3600
-    most = (16 * 1000 + 8 * 1000) / 3600
+    # 20 s of training for 2.01 kimg; 995 s beside for each of two measurements.
+    kimg, measuring = 20 / 2.01, 995
+    assert "9.95 s for a kimg in a slot and 995 s for a measurement of 64 images, measured in 1 trial" in text
+    assert "measured in 1 trial of studies/earlier" in text
+    # 8 trials of 1 kimg and 3 measurements expected, of 2 and 7 at most; 4 slots; 4 confirm runs of 2 kimg at once.
+    whole = 2 * kimg + 7 * measuring
+    search = whole + 2 * TRIAL + STAGE + PROCESS
+    confirm = whole + TRIAL + STAGE + PROCESS + WINNER
+    assert f"search takes about {in_units(search)}, at most" in text
+    assert f"confirm takes about {in_units(confirm)}, at most" in text
+    assert f"in all about {in_units(BEGINNING + search + confirm + REPORT)}, at most" in text
+    hours = (8 * (kimg + 3 * measuring) + 4 * whole) / 3600
+    most = SLOWER * 12 * whole / 3600
     assert f"about {hours:.3g} CPU-hours, at most {most:.3g}" in text
     assert f"in money about {hours / 2:.2f}, at most {most / 2:.2f}" in text
+
+
+def test_a_study_that_trains_or_measures_otherwise_tells_no_speed(tmp_path, small_study, question):
+    own = StudyFolder(tmp_path / "studies" / question.name)
+    measured(tmp_path, small_study, "more-images", 9, evaluation={"images": 640})
+    measured(tmp_path, small_study, "more-metrics", 9, evaluation={"images": 64, "metrics": ["precision"]})
+    measured(tmp_path, small_study, "wider", 9, set=small_study["set"] | {"generator.width": 64})
+    measured(tmp_path, small_study, "less-varied", 9, only=["generator.width"])
+    assert known_speed(question, own) is None
+    measured(tmp_path, small_study, "other-images", 220, data={"name": "painted", "resolution": 16})
+    known = known_speed(question, own)
+    assert (known.seconds_per_kimg, known.measuring) == (pytest.approx(20 / 2.01), pytest.approx(100))
+
+
+def test_at_most_counts_the_slowest_trial_and_a_busy_machine(question):
+    speed = Speed(1.0, 4.0, 0.5, "made up")
+    plan = plan_search(question, 0, speed, 2)
+    assert plan.wall.most == pytest.approx(3 * 4 * (2 + 7 * 0.5) * SLOWER + (3 * TRIAL + STAGE + PROCESS) * AT_MOST)
+    assert plan.wall.expected == pytest.approx(2.5 * (1 + 3 * 0.5) + 3 * TRIAL + STAGE + PROCESS)
+    # A limit of 2 s ends it at the next measurements, half a kimg further.
+    late = plan.ending(2.0)
+    assert late.most == pytest.approx(2 + 4 * (0.5 + 0.5) * SLOWER + STAGE * AT_MOST)
+    assert late.expected == 2 + STAGE
+
+
+def test_confirm_runs_are_shortened_to_the_time_asked_for(question):
+    timed = question.model_copy(update={"confirm": question.confirm.model_copy(update={"kimg": 90, "minutes": 1})})
+    plan = plan_confirm(timed, None, 0, Speed(1.0, 1.0, 0.0, "made up"), 2)
+    assert plan.kimg_each == 25  # 0.85 of 60 s for two runs one after another
+    assert plan.wall.expected == pytest.approx(50 + 2 * TRIAL + STAGE + PROCESS + WINNER)
+
+
+def test_each_round_of_more_seeds_begins_processes_anew():
+    once, thrice = (waves(4, 2, Span(10, 20), rounds) for rounds in (1, 3))
+    assert once == Span(20 + 2 * TRIAL + STAGE + PROCESS, 40 + (2 * TRIAL + STAGE + PROCESS) * AT_MOST)
+    assert thrice.most - once.most == pytest.approx(2 * PROCESS * AT_MOST)
+
+
+def test_measurements_become_as_few_as_kimg_with_early_stopping():
+    budget = Budget(trials=1, kimg=8, first_rung=1)
+    assert budget.measure_at(8) == (1, 2, 3, 4, 5, 6, 7, 8)
+    assert expected_measurements(budget, True) == 1 + 1 / 2 + 2 / 4 + 4 / 8
+    assert expected_measurements(budget, False) == 8
+
+
+def test_configs_of_a_space_are_dearer_than_the_base_as_what_they_compute(question):
+    base = question.base()
+    rates = question.load_space().only(["optim"])
+    assert relative_cost(rates, base, DataShape(3, (), 0)) == RelativeCost(1.0, 1.0)
+    widths = relative_cost(question.load_space().only(["generator.width"]), base, DataShape(3, (), 0))
+    assert 1.0 < widths.mean < widths.most < 4.0
+    assert widths == relative_cost(question.load_space().only(["generator.width"]), base, DataShape(3, (), 0))
 
 
 def test_only_studies_of_this_resolution_tell_the_speed(tmp_path, small_study, question):
@@ -104,10 +168,10 @@ def test_only_studies_of_this_resolution_tell_the_speed(tmp_path, small_study, q
     assert known_speed(question, own) is None
     measured(tmp_path, small_study, "larger", 9, data={"name": "drawn", "resolution": 32})
     assert known_speed(question, own) is None
-    measured(tmp_path, small_study, "same", 201)
-    assert known_speed(question, own).seconds_per_kimg == pytest.approx(100)
-    measured(tmp_path, small_study, "small", 402)  # its own trials come first
-    assert known_speed(question, own).seconds_per_kimg == pytest.approx(200)
+    measured(tmp_path, small_study, "same", 220)
+    assert known_speed(question, own).measuring == pytest.approx(100)
+    measured(tmp_path, small_study, "small", 420)  # its own trials come first
+    assert known_speed(question, own).measuring == pytest.approx(200)
 
 
 @pytest.fixture
@@ -131,9 +195,11 @@ def test_the_confirm_stage_alone_is_foreseen_by_what_the_search_found(dry_run, r
     assert code == 0, text
     # What was found is the preset itself, which needs no baseline beside it.
     assert "confirm: 2 runs of 2 kimg (2 fresh seeds each)" in text
-    assert "1,000 s for a kimg in a slot, measured in 1 trial" in text
-    assert "confirm takes about 33:20" in text
-    assert f"cost: about {4000 / 3600:.3g} CPU-hours" in text
+    # 20 s of training for 2.01 kimg, 1,990 s beside for its one measurement; a run has seven.
+    assert "9.95 s for a kimg in a slot and 1,990 s for a measurement of 64 images, measured in 1 trial" in text
+    whole = 2 * 20 / 2.01 + 7 * 1990
+    assert f"confirm takes about {in_units(whole + TRIAL + STAGE + PROCESS + WINNER)}, at most" in text
+    assert f"cost: about {2 * whole / 3600:.3g} CPU-hours" in text
     assert "search:" not in text
     trial_of(recorded, question, 0, (2.0, 9.0), stage="confirm", status=Status.COMPLETED)
     assert "confirm: 2 runs (1 of them ended) of 2 kimg" in dry_run(command="confirm")[1]

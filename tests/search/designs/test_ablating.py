@@ -147,7 +147,7 @@ def test_the_cost_is_told_design_by_design(dry_run):
         "--set", "resources.price=2", designs=["baselines", "factorial", "leave_one_out"], seeds=3, most_seeds=5
     )
     assert code == 0, text
-    assert "ablate: 8 arms of 2 kimg on 1 dataset, 3 to 5 fresh seeds each: 24 to 40 runs" in text
+    assert "ablate: 8 arms of 2 kimg on 1 dataset, 3 to 5 fresh seeds (ablate.most_seeds) each: 24 to 40 runs" in text
     assert "baselines on drawn@16: 2 arms; 6 to 10 runs, about" in text
     assert "factorial from dcgan on drawn@16: 8 arms, 2 of them above; 18 to 30 runs" in text
     assert "leave one out from dcgan on drawn@16: 4 arms, all of them above" in text
