@@ -1,7 +1,7 @@
-"""What a study takes beside training and measuring: seconds, measured by `python -m benchmarks.foreseeing`.
+"""What a study takes beside training and measuring, in seconds; docs/speed.md has what was measured.
 
-On two cores of an Intel Xeon, on which other work ran too; docs/speed.md has the numbers, and what a busier machine
-made of them.
+From `BEGINNING` to `REPORT` by `python -m benchmarks.foreseeing`, on two cores of an Intel Xeon on which other work ran
+too. `TRIAL` and the factors below it are judgement: they were set before there were measurements to set them by.
 """
 
 BEGINNING = 9.0
