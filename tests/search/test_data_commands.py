@@ -175,3 +175,14 @@ def test_an_evaluation_is_there_for_programs(ignm, pictures):
     assert told["metric"] == "fd_scatter"
     assert told["count"] == 32
     assert set(told["metrics"]) == {"kd_scatter", "kd_scatter_error"}
+
+
+def test_the_only_resolution_need_not_be_said(ignm, pictures):
+    assert "next: look at them, ignm data show mine --resolution 16" in ignm("data", "import", pictures, *MINE)[1]
+    assert ignm("data", "show", "mine")[0] == 0
+    ignm("data", "import", pictures, "--name", "mine", "--resolution", 32)
+    code, text = ignm("data", "verify", "mine")
+    assert (code, "here at 16, 32. Say which with --resolution" in text) == (2, True)
+    code, text = ignm("data", "show", "mine", "--resolution", 64)
+    assert (code, "It is here at 16, 32." in text) == (2, True)
+    assert "is not here. `ignm data list` shows what is" in ignm("data", "show", "mien")[1]

@@ -44,6 +44,13 @@ def test_best_and_checkpoint_make_the_same_images(best, checkpoint):
     assert not np.array_equal(images, open_generator(best, CPU).sample(5, seed=4))
 
 
+def test_a_study_stands_for_what_it_keeps_in_best(best):
+    assert best.name == "best"
+    assert np.array_equal(
+        open_generator(best.parent, CPU).sample(5, seed=3), open_generator(best, CPU).sample(5, seed=3)
+    )
+
+
 def test_truncation_draws_images_together(best):
     opened = open_generator(best, CPU)
     spread = [opened.sample(32, truncation=share).std(axis=0, dtype=float).mean() for share in (1.0, 0.5, 0.0)]
