@@ -191,7 +191,7 @@ class Study:
             watch,
             Keeper(self.kept, watch.orders),
             Showing(self.folder, self.trackers) as showing,
-            StageDisplay(self.console, watch, self.metric),
+            StageDisplay(self.console, watch, self.metric, self.question.stages),
         ):
             totals = cluster_totals(self.address)
             callbacks = [

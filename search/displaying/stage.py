@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections.abc import Sequence
 from types import TracebackType
 
 from rich.console import Console, Group, RenderableType
@@ -29,9 +30,11 @@ STOPPING = "stopping at each trial's next measurement"
 class StageDisplay:
     """Shows a stage while it runs, as its watch sees it."""
 
-    def __init__(self, console: Console, watch: StageWatch, metric: str) -> None:
-        """Show `watch`'s stage on `console`."""
+    def __init__(self, console: Console, watch: StageWatch, metric: str, stages: Sequence[str] = ()) -> None:
+        """Show `watch`'s stage, one of a study's `stages`, on `console`."""
         self._console, self._watch, self._metric = console, watch, metric
+        known = watch.stage in stages
+        self._place = f", stage {stages.index(watch.stage) + 1} of {len(stages)}" if known else ""
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._keep_showing, daemon=True, name=f"display-{watch.stage}")
         self._live = Live(console=console, refresh_per_second=4, transient=True) if console.is_terminal else None
@@ -98,7 +101,7 @@ class StageDisplay:
         head.add_column(ratio=1)
         head.add_column(justify="right", no_wrap=True)
         head.add_row(
-            Text(f"{progress.stage} {progress.count_ended}/{progress.total}", style="bold"),
+            Text.assemble((f"{progress.stage} {progress.count_ended}/{progress.total}", "bold"), (self._place, "dim")),
             ProgressBar(total=max(progress.kimg_done + progress.kimg_left, 1e-9), completed=progress.kimg_done),
             f"{clock(self._watch.clock.seconds)} elapsed, {self._left(progress)}",
         )
