@@ -50,6 +50,7 @@ SPACE = {
 SMALLER = {"budget.trials=80": "budget.trials=3", "budget.trials=16": "budget.trials=3", "search-0007": "search-0000"}
 NAMES = {
     "path/to/faces": "faces",
+    "~/faces": "faces",
     "SOURCE": "faces",
     "NAME": "shown",
     "STUDY": "mine",
