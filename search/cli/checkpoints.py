@@ -9,7 +9,7 @@ from typing import Any
 import typer
 
 from search.cli import completing
-from search.cli.console import TRAINED_PANEL, console
+from search.cli.console import TRAINED_PANEL, console, say
 
 CHECKPOINT = typer.Argument(
     help="A study's best/, a trial's folder, a checkpoint, or the name of a study in studies/, whose winner is meant.",
@@ -50,7 +50,7 @@ def sample(
         images, told = rows.reshape(-1, *rows.shape[2:]), f"{len(rows)} rows of {steps} steps"
     save_picture(grid(images, steps), out)
     cut = f", truncation {truncation:g}" if truncation < 1 else ""
-    console.print(f"{out}: {told}, seed {seed}{cut}", highlight=False, soft_wrap=not console.is_terminal)
+    say(f"{out}: {told}, seed {seed}{cut}")
 
 
 def evaluate(
@@ -81,18 +81,14 @@ def evaluate(
         told = {**asdict(score), "quality_error": error, "metrics": score.columns, "defects": opened.defects}
         typer.echo(json.dumps(told, indent=2))
         return
-    console.print(
+    say(
         f"{score.metric} {_with_error(score.quality, score.quality_error)}, diversity {score.diversity:.4f} "
         f"({score.count} images, reference {score.reference_id})",
-        highlight=False,
-        soft_wrap=not console.is_terminal,
     )
     for column, each in score.metrics.items():
-        console.print(
-            f"{column} {_with_error(each.value, each.error)}", highlight=False, soft_wrap=not console.is_terminal
-        )
+        say(f"{column} {_with_error(each.value, each.error)}")
     for defect in opened.defects:
-        console.print(f"defect in training at that point: {defect}", highlight=False, soft_wrap=not console.is_terminal)
+        say(f"defect in training at that point: {defect}")
 
 
 def leak(

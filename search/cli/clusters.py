@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from search.cli import completing
-from search.cli.console import BESIDE_PANEL, console
+from search.cli.console import BESIDE_PANEL, console, say
 
 if TYPE_CHECKING:
     from ignm.data.cache import Dataset
@@ -36,17 +36,13 @@ def check(
         for finding in (each for each in found if each.level is level):
             place = f" {finding.place}" if finding.place else ""
             console.print(f"[{colour}]{level}[/]", end="")
-            console.print(
+            say(
                 f"{place}: {finding.problem}\n    {finding.remedy}",
-                highlight=False,
-                soft_wrap=not console.is_terminal,
                 markup=False,
             )
     counts = {level: sum(each.level is level for each in found) for level in Level}
     said = f"{counts[Level.ERROR]} to mend, {counts[Level.WARNING]} warnings, {counts[Level.UNCHECKED]} not checked"
-    console.print(
-        f"{file}: {said if found else 'nothing is wrong with it'}", highlight=False, soft_wrap=not console.is_terminal
-    )
+    say(f"{file}: {said if found else 'nothing is wrong with it'}")
     if not connect:
         console.print("the machines were not looked at; --connect does (provider local)", style="dim")
     if counts[Level.ERROR]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import FrameType
 
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 STUDY_PANEL, TRAINED_PANEL, SINGLE_PANEL = "A study", "What was trained", "One configuration, or a space"
 BESIDE_PANEL = "Images and machines"
@@ -52,10 +52,13 @@ def signals_stop() -> Iterator[Sigterm]:
             signal.signal(number, handler)
 
 
+def say(text: RenderableType, *, markup: bool = True) -> None:
+    """Print a sentence: on a terminal its lines break between words, elsewhere it is one line."""
+    console.print(text, markup=markup, highlight=False, soft_wrap=not console.is_terminal)
+
+
 def stopped(terminated: bool = False) -> typer.Exit:
     """Say how to go on after Ctrl-C, SIGTERM or `ignm stop`, and return what ends the command."""
     again = shlex.join(["ignm", *sys.argv[1:]])
-    console.print(
-        f"stopped; nothing measured is lost. Go on with: {again}", highlight=False, soft_wrap=not console.is_terminal
-    )
+    say(f"stopped; nothing measured is lost. Go on with: {again}")
     return typer.Exit(EXIT_TERMINATED if terminated else EXIT_INTERRUPTED)

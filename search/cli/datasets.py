@@ -13,7 +13,7 @@ from rich.progress import Progress, TextColumn
 from rich.table import Table
 
 from search.cli import completing
-from search.cli.console import BESIDE_PANEL, EXIT_INTERRUPTED, console, errors
+from search.cli.console import BESIDE_PANEL, EXIT_INTERRUPTED, console, errors, say
 
 if TYPE_CHECKING:
     from ignm.data.importing import ImportReport
@@ -126,7 +126,7 @@ def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def _tell(sentence: str) -> None:
-    console.print(sentence, markup=False, highlight=False, soft_wrap=not console.is_terminal)
+    say(sentence, markup=False)
 
 
 def _print_report(name: str, resolution: int, report: "ImportReport") -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from analysis.quantities import quantity
 from ignm.words import count
-from search.cli.console import console
+from search.cli.console import console, say
 
 if TYPE_CHECKING:
     from search.designs.cost import AblationCost, DesignCost
@@ -33,7 +33,7 @@ def dry_run(question: "Question", storage: str, address: str | None, stages: Seq
     )
     for line in lines:
         if line:
-            console.print(line, highlight=False, soft_wrap=not console.is_terminal)
+            say(line)
 
 
 def _space(question: "Question", foreseen: "Foreseen") -> str:

@@ -3,7 +3,7 @@
 import typer
 
 from search.cli import completing
-from search.cli.console import STUDY_PANEL, console
+from search.cli.console import STUDY_PANEL, say
 from search.cli.places import FOLDER, STORAGE
 
 
@@ -27,4 +27,4 @@ def stop(
     from search.stopping import stop_study
 
     for line in stop_study(folder, trials or (), storage):
-        console.print(line, highlight=False, soft_wrap=not console.is_terminal, markup=False)
+        say(line, markup=False)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from search.cli import completing
-from search.cli.console import STUDY_PANEL, console, signals_stop, stopped
+from search.cli.console import STUDY_PANEL, console, say, signals_stop, stopped
 from search.cli.dry_running import dry_run
 from search.cli.places import FOLDER, STORAGE
 from search.cli.sentences import ablation_sentence, judged_sentences, winner_sentence
@@ -137,7 +137,7 @@ def report(
 
     with console.status("writing the report"):
         page = report_study(folder, storage, notebooks)
-    console.print(f"report: {page}", highlight=False, soft_wrap=not console.is_terminal)
+    say(f"report: {page}")
 
 
 def _question(study: str, assignments: list[str], fixed: list[str], only: list[str]) -> "Question":
@@ -155,7 +155,7 @@ def _stages(command: str, question: "Question", storage: str, address: str | Non
     from search.study.requests import StoppedByHand
 
     place = locate(storage).join(question.name)
-    console.print(f"study [bold]{question.name}[/bold] in {place}", highlight=False, soft_wrap=not console.is_terminal)
+    say(f"study [bold]{question.name}[/bold] in {place}")
     with signals_stop() as sigterm:
         try:
             run_study(
@@ -179,8 +179,8 @@ def _finish(stage: str, outcome: Any) -> None:
             winner_sentence(outcome),
             *(line for each in judge_best(outcome, []) for line in judged_sentences(each)),
         ):
-            console.print(line, highlight=False, soft_wrap=not console.is_terminal)
+            say(line)
     elif stage == "ablate":
-        console.print(ablation_sentence(outcome), highlight=False, soft_wrap=not console.is_terminal)
+        say(ablation_sentence(outcome))
     elif stage == "report":
-        console.print(f"report: {outcome}", highlight=False, soft_wrap=not console.is_terminal)
+        say(f"report: {outcome}")

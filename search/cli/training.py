@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from search.cli import completing
-from search.cli.console import SINGLE_PANEL, console, signals_stop, stopped
+from search.cli.console import SINGLE_PANEL, console, say, signals_stop, stopped
 
 
 def register(app: typer.Typer) -> None:
@@ -87,7 +87,7 @@ def train(
             raise IgnmError(f"{out}: the training diverged: {error}{kept}; try a lower learning rate") from None
         except KeyboardInterrupt:
             raise stopped(sigterm.came) from None
-    console.print(f"samples: {out / 'samples.png'}", highlight=False, soft_wrap=not console.is_terminal)
+    say(f"samples: {out / 'samples.png'}")
 
 
 def _shown(defects: tuple[str, ...]) -> str:

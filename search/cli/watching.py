@@ -8,7 +8,7 @@ import typer
 from rich.live import Live
 from rich.table import Table
 
-from search.cli.console import STUDY_PANEL, console
+from search.cli.console import STUDY_PANEL, console, say
 from search.cli.places import FOLDER, STORAGE
 from search.cli.sentences import cost_sentence, judged_sentences, reported_sentence, winner_sentence
 
@@ -42,7 +42,7 @@ def status(
     elif watch and standing.alive:
         _watch(folder, storage, standing)
     else:
-        console.print(picture(standing), highlight=False, soft_wrap=not console.is_terminal)
+        say(picture(standing))
 
 
 def best(
@@ -67,13 +67,13 @@ def best(
     if found.cost is not None:
         lines.append(cost_sentence(found.cost))
     for line in lines:
-        console.print(line, highlight=False, soft_wrap=not console.is_terminal)
+        say(line)
     table = Table("axis", "value", box=None, padding=(0, 2, 0, 0))
     for axis, value in found.evidence["parameters"].items():
         table.add_row(axis, value_text(value, digits=4))
     console.print(table)
     for name, place in found.files.items():
-        console.print(f"{name}: {place}", highlight=False, soft_wrap=not console.is_terminal)
+        say(f"{name}: {place}")
 
 
 def _open_begun(folder: str, storage: str) -> "StudyFolder":
@@ -105,4 +105,4 @@ def _watch(folder: str, storage: str, standing: "Standing") -> None:
                 standing = read_standing(find_study(folder, storage))
     except KeyboardInterrupt:
         pass
-    console.print(picture(standing), highlight=False, soft_wrap=not console.is_terminal)
+    say(picture(standing))
