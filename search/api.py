@@ -8,6 +8,7 @@ from rich.console import Console
 
 from ignm.config import nearest
 from ignm.errors import IgnmError
+from search import STUDIES
 from search.best import Best, read_best
 from search.foreseeing import Foreseen, foresee
 from search.report import report_study
@@ -20,12 +21,10 @@ from search.study.standing import Standing, read_standing
 
 __all__ = ["find_study", "foresee_study", "report_study", "run_study", "stop_study", "study_best", "study_standing"]
 
-STORAGE = "studies"
-
 
 def run_study(
     study: str | Path | Question,
-    storage: str | Path = STORAGE,
+    storage: str | Path = STUDIES,
     *,
     changes: Mapping[str, Any] | None = None,
     stages: Sequence[str] | None = None,
@@ -52,7 +51,7 @@ def run_study(
 
 def foresee_study(
     study: str | Path | Question,
-    storage: str | Path = STORAGE,
+    storage: str | Path = STUDIES,
     *,
     changes: Mapping[str, Any] | None = None,
     stages: Sequence[str] | None = None,
@@ -68,7 +67,7 @@ def foresee_study(
     return foresee(question, str(storage), console or Console(quiet=True), address, _stages(question, stages))
 
 
-def study_standing(study: str | Path, storage: str | Path = STORAGE) -> Standing:
+def study_standing(study: str | Path, storage: str | Path = STUDIES) -> Standing:
     """Return how a study stands, as `ignm status` shows it; works while it runs.
 
     study: its folder, its URI, or its name under `storage`. Raises IgnmError where there is none.
@@ -76,7 +75,7 @@ def study_standing(study: str | Path, storage: str | Path = STORAGE) -> Standing
     return read_standing(find_study(study, storage))
 
 
-def study_best(study: str | Path, storage: str | Path = STORAGE) -> Best:
+def study_best(study: str | Path, storage: str | Path = STUDIES) -> Best:
     """Return the winner, as `ignm best` tells it; arguments as of `study_standing`. Raises IgnmError where none is."""
     return read_best(find_study(study, storage))
 

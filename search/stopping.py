@@ -6,6 +6,7 @@ from pathlib import Path
 from ignm.config import nearest
 from ignm.errors import IgnmError
 from ignm.words import count
+from search import STUDIES
 from search.storage.finding import find_study, place_of
 from search.storage.studies import write_requests
 from search.study.folder import Status, StudyFolder, Trial
@@ -13,7 +14,7 @@ from search.study.requests import BY_HAND, request_stop
 from search.study.standing import Standing, read_standing
 
 
-def stop_study(study: str | Path, trials: Sequence[str] = (), storage: str | Path = "studies") -> list[str]:
+def stop_study(study: str | Path, trials: Sequence[str] = (), storage: str | Path = STUDIES) -> list[str]:
     """Ask for a stop at the next measurement; returns, in sentences, what was asked.
 
     study: its folder, its URI, or its name under `storage`; trials: their names, or the beginnings of them, which end

@@ -8,6 +8,7 @@ from typing import Any
 
 import typer
 
+from search import STUDIES
 from search.cli import completing
 from search.cli.console import TRAINED_PANEL, console, say
 
@@ -116,9 +117,7 @@ def leak(
 
 def _place(checkpoint: Path) -> Path:
     """What was given, or the study of that name, where there is no such folder here."""
-    from search.cli.places import STORAGE
-
-    study = Path(str(STORAGE.default)) / checkpoint
+    study = Path(STUDIES) / checkpoint
     return study if not checkpoint.exists() and study.exists() else checkpoint
 
 

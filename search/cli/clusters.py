@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from search import STUDIES
 from search.cli import completing
 from search.cli.console import BESIDE_PANEL, console, say
 
@@ -52,7 +53,7 @@ def check(
 @cluster.command()
 def preflight(
     address: str = typer.Option("auto", help="A Ray cluster; `auto` for the one that this machine is part of."),
-    storage: str = typer.Option("studies", help="Folder or URI that is to hold the studies."),
+    storage: str = typer.Option(STUDIES, help="Folder or URI that is to hold the studies."),
     data: str = typer.Option(
         None,
         metavar="NAME@RESOLUTION",

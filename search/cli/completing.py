@@ -8,6 +8,8 @@ from pathlib import Path
 
 import typer
 
+from search import STUDIES
+
 YAML = (".yaml", ".yml")
 
 
@@ -20,14 +22,14 @@ def studies(incomplete: str) -> list[str]:
 
 def begun_studies(ctx: typer.Context, incomplete: str) -> list[str]:
     """Studies in the local storage."""
-    storage = Path(str(ctx.params.get("storage") or "studies"))
+    storage = Path(str(ctx.params.get("storage") or STUDIES))
     return _beginning((path.parent.name for path in storage.glob("*/study.yaml")), incomplete)
 
 
 def trials(ctx: typer.Context, incomplete: str) -> list[str]:
     """Trials of the study that was named before."""
     storage, study = (str(ctx.params.get(name) or "") for name in ("storage", "folder"))
-    places = (Path(study), Path(storage or "studies") / study)
+    places = (Path(study), Path(storage or STUDIES) / study)
     return _beginning((path.name for place in places for path in (place / "trials").glob("*/")), incomplete)
 
 

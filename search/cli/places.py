@@ -2,9 +2,10 @@
 
 import typer
 
+from search import STUDIES
 from search.cli import completing
 
-STORAGE = typer.Option("studies", help="Where studies lie: a folder, or a URI like s3://BUCKET/PREFIX.")
+STORAGE = typer.Option(STUDIES, help="Where studies lie: a folder, or a URI like s3://BUCKET/PREFIX.")
 FOLDER = typer.Argument(
     help="A study's folder or URI, or its name under --storage.",
     show_default=False,

@@ -12,6 +12,7 @@ from ignm.config.fields import fields_of
 from ignm.config.files import located, parse_yaml, set_path
 from ignm.config.section import Section
 from ignm.errors import IgnmError
+from search import STUDIES
 from search.study.sections import Ablate, Budget, Confirm, DataQuestion, Resources, Suggesting, Tracking
 from spaces.axis import Value
 from spaces.reading import load_space
@@ -162,7 +163,7 @@ def _no_question(source: str) -> str:
     text = f"study '{source}' is neither a file ending in .yaml nor one that comes with ignm ({', '.join(names)})"
     path = Path(source)
     beside = [path.with_suffix(suffix) for suffix in (".yaml", ".yml")]
-    begun = [place / "study.yaml" for place in (path, Path("studies") / source)]
+    begun = [place / "study.yaml" for place in (path, Path(STUDIES) / source)]
     found = next((str(each) for each in (*beside, *begun) if each.is_file()), None)
     return f"{text} (did you mean {found}?)" if found else f"{text}{nearest(source, names)}"
 
